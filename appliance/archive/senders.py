@@ -1,0 +1,130 @@
+"""Senders: who has sent pictures, and whether a person of the clinic accepted them (invariant 6)."""
+
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlite_utils import Database as SqliteUtils
+
+from appliance.archive.blobs import Provenance
+from appliance.archive.database import Database
+from appliance.clock import stamp
+from appliance.errors import NotFound
+
+SenderState = Literal["unknown", "accepted", "blocked"]
+QUARANTINE_MAX_INSTANCES = 200
+QUARANTINE_MAX_BYTES = 500 * 10**6
+
+
+@dataclass(frozen=True)
+class Sender:
+    """An application entity at an address, a token's program, or the box itself."""
+
+    id: int
+    kind: str
+    name: str
+    address: str
+    state: SenderState
+    first_seen_at: str
+    last_seen_at: str
+    waiting_instances: int = 0
+    """Instances in quarantine."""
+
+
+_SELECT = """
+    SELECT sender.*, (SELECT count(*) FROM instance WHERE sender_id = sender.id AND quarantined = 1) AS waiting_instances
+    FROM sender
+"""
+
+
+class Senders:
+    """The list of senders; unknown ones are kept apart until somebody accepts them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+
+    def all(self) -> list[Sender]:
+        """Every sender that speaks DIMSE, newest first."""
+        rows = self._database.read.query(f"{_SELECT} WHERE kind = 'dimse' ORDER BY last_seen_at DESC")
+        return [Sender(**row) for row in rows]
+
+    def find(self, kind: str, name: str, address: str) -> Sender | None:
+        """The sender by its identity."""
+        rows = self._database.read.query(
+            f"{_SELECT} WHERE kind = ? AND name = ? AND address = ?", [kind, name, address]
+        )
+        return next((Sender(**row) for row in rows), None)
+
+    def quarantine_is_full(self, sender_id: int) -> bool:
+        """Whether an unknown sender has used up what is kept for it."""
+        row = next(
+            self._database.read.query(
+                "SELECT count(*) AS number, coalesce(sum(size_bytes), 0) AS size FROM instance"
+                " WHERE sender_id = ? AND quarantined = 1",
+                [sender_id],
+            )
+        )
+        return bool(row["number"] >= QUARANTINE_MAX_INSTANCES or row["size"] >= QUARANTINE_MAX_BYTES)
+
+    def accept(self, sender_id: int) -> None:
+        """Accept a sender: its quarantined instances join their studies."""
+        with self._database.write() as db:
+            _set_state(db, sender_id, "accepted")
+            studies = [
+                row["study_id"]
+                for row in db.query(
+                    "SELECT DISTINCT study_id FROM instance WHERE sender_id = ? AND quarantined = 1", [sender_id]
+                )
+            ]
+            db.conn.execute("UPDATE instance SET quarantined = 0 WHERE sender_id = ?", [sender_id])
+            db.conn.execute(
+                "UPDATE instance SET conflict = 1 WHERE quarantined = 0 AND sop_instance_uid IN"
+                " (SELECT sop_instance_uid FROM instance WHERE quarantined = 0 AND sop_instance_uid IN"
+                " (SELECT sop_instance_uid FROM instance WHERE sender_id = ?)"
+                " GROUP BY sop_instance_uid HAVING count(*) > 1)",
+                [sender_id],
+            )
+            for study_id in studies:
+                db.conn.execute(
+                    "UPDATE study SET last_received_at = ?, instance_count ="
+                    " (SELECT count(*) FROM instance WHERE study_id = study.id AND quarantined = 0) WHERE id = ?",
+                    [stamp(), study_id],
+                )
+
+    def accept_title(self, name: str, address: str) -> None:
+        """Accept an AE title at an address ('' for those already seen at any address), before or after it first sends."""
+        seen = [s for s in self.all() if s.name == name and (address in ("", s.address))]
+        if not seen:
+            if not address:
+                raise NotFound(what="device")
+            with self._database.write() as db:
+                seen_id = ensure_sender(db, Provenance("dimse", name, address, stamp()))[0]
+            return self.accept(seen_id)
+        for sender in seen:
+            self.accept(sender.id)
+        return None
+
+    def block(self, sender_id: int) -> None:
+        """Refuse a sender from now on; what it sent before stays where it is."""
+        with self._database.write() as db:
+            _set_state(db, sender_id, "blocked")
+
+
+def _set_state(db: SqliteUtils, sender_id: int, state: SenderState) -> None:
+    if db.conn.execute("UPDATE sender SET state = ? WHERE id = ?", [state, sender_id]).rowcount == 0:
+        raise NotFound(what="device")
+
+
+def ensure_sender(db: SqliteUtils, provenance: Provenance) -> tuple[int, SenderState]:
+    """The row of a sender inside the caller's transaction; only DIMSE peers start as unknown."""
+    initial = "unknown" if provenance.kind == "dimse" else "accepted"
+    row = db.conn.execute(
+        """
+        INSERT INTO sender (kind, name, address, state, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (kind, name, address) DO UPDATE SET last_seen_at = excluded.last_seen_at
+        RETURNING id, state
+        """,
+        [provenance.kind, provenance.name, provenance.address, initial, provenance.received_at, provenance.received_at],
+    ).fetchone()
+    return int(row[0]), row[1]

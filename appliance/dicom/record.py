@@ -1,0 +1,215 @@
+"""What the index keeps of one instance: a flat record read from its data set, whatever state that is in."""
+
+import contextlib
+import hashlib
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import _read_file_meta_info, data_element_generator
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
+
+from appliance.validators import valid_uid
+
+MAX_TEXT = 1024  # characters kept of one attribute; the file keeps all of them
+
+STUDY_KEYWORDS = {
+    "patient_id": "PatientID",
+    "issuer_of_patient_id": "IssuerOfPatientID",
+    "patient_name": "PatientName",
+    "patient_birth_date": "PatientBirthDate",
+    "patient_sex": "PatientSex",
+    "patient_age": "PatientAge",
+    "patient_weight": "PatientWeight",
+    "patient_species_description": "PatientSpeciesDescription",
+    "patient_breed_description": "PatientBreedDescription",
+    "patient_sex_neutered": "PatientSexNeutered",
+    "responsible_person": "ResponsiblePerson",
+    "responsible_person_role": "ResponsiblePersonRole",
+    "responsible_organization": "ResponsibleOrganization",
+    "study_date": "StudyDate",
+    "study_time": "StudyTime",
+    "study_id": "StudyID",
+    "accession_number": "AccessionNumber",
+    "study_description": "StudyDescription",
+    "referring_physician_name": "ReferringPhysicianName",
+}
+SERIES_KEYWORDS = {
+    "modality": "Modality",
+    "series_number": "SeriesNumber",
+    "series_description": "SeriesDescription",
+    "body_part_examined": "BodyPartExamined",
+    "manufacturer": "Manufacturer",
+    "station_name": "StationName",
+    "institution_name": "InstitutionName",
+}
+INSTANCE_KEYWORDS = {
+    "instance_number": "InstanceNumber",
+    "view_position": "ViewPosition",
+    "image_laterality": "ImageLaterality",
+    "photometric_interpretation": "PhotometricInterpretation",
+    "content_date": "ContentDate",
+    "content_time": "ContentTime",
+    "rows": "Rows",
+    "columns": "Columns",
+    "number_of_frames": "NumberOfFrames",
+    "bits_stored": "BitsStored",
+}
+INTEGER_FIELDS = frozenset({"rows", "columns", "number_of_frames", "bits_stored"})
+# Coded alternatives to a description, PS3.3 C.7.1.1 and C.8.11.5: sequence -> field it fills when that is empty
+CODED = {
+    "PatientSpeciesCodeSequence": "patient_species_description",
+    "PatientBreedCodeSequence": "patient_breed_description",
+    "ViewCodeSequence": "view_position",
+}
+_UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "SpecificCharacterSet")
+_WANTED = [
+    Tag(keyword)
+    for keyword in (
+        *_UID_KEYWORDS,
+        *STUDY_KEYWORDS.values(),
+        *SERIES_KEYWORDS.values(),
+        *INSTANCE_KEYWORDS.values(),
+        *CODED,
+        "Laterality",
+    )
+]
+_PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
+
+Values = dict[str, str | int | None]
+
+
+@dataclass(frozen=True)
+class CommandUids:
+    """What the sender said of the instance outside its data set: command set, or file meta information."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass
+class InstanceRecord:
+    """One instance as the index sees it; `problems` are stable codes of what could not be read or was derived."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    study: Values
+    series: Values
+    instance: Values
+    has_pixels: bool
+    problems: list[str] = field(default_factory=list)
+
+
+def read_record(path: Path, said: CommandUids) -> InstanceRecord:
+    """Read the record of a stored file; never raises for what the data set holds, only OSError for the file."""
+    problems: list[str] = []
+    header = _read_header(path, problems)
+    uid = _uid(header, "SOPInstanceUID", said.sop_instance_uid, problems)
+    record = InstanceRecord(
+        study_instance_uid=_uid(header, "StudyInstanceUID", derived_uid("study", uid), problems),
+        series_instance_uid=_uid(header, "SeriesInstanceUID", derived_uid("series", uid), problems),
+        sop_instance_uid=uid,
+        sop_class_uid=_uid(header, "SOPClassUID", said.sop_class_uid, problems),
+        transfer_syntax_uid=said.transfer_syntax_uid,
+        study=_values(header, STUDY_KEYWORDS),
+        series=_values(header, SERIES_KEYWORDS),
+        instance=_values(header, INSTANCE_KEYWORDS),
+        has_pixels=header.get("Rows") is not None,
+        problems=problems,
+    )
+    _fill_from_codes(header, record)
+    return record
+
+
+def derived_uid(kind: str, sop_instance_uid: str) -> str:
+    """The UID under which an instance without its own study or series UID is filed, the same every time."""
+    digest = hashlib.sha256(f"bucky {kind} {sop_instance_uid}".encode()).digest()
+    return str(UID(f"2.25.{int.from_bytes(digest[:16], 'big')}"))
+
+
+def text(header: Dataset, keyword: str) -> str | None:
+    """An attribute as text of bounded length without control characters, or None if empty or unreadable."""
+    try:
+        value = header.get(keyword)
+        if value is None:
+            return None
+        many = not isinstance(value, str) and hasattr(value, "__iter__") and not hasattr(value, "components")
+        joined = "\\".join(str(item) for item in value) if many else str(value)
+    except Exception:  # pydicom raises many kinds for bad values; unreadable counts as absent
+        return None
+    clean = "".join(c for c in joined[:MAX_TEXT] if c.isprintable()).strip()
+    return clean or None
+
+
+def _read_header(path: Path, problems: list[str]) -> Dataset:
+    """The wanted attributes before the pixels, or as many of them as can be read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return dcmread(path, stop_before_pixels=True, specific_tags=_WANTED)
+        except OSError:
+            raise
+        except Exception:  # hostile or truncated bytes raise anything; the file is kept, the record says so
+            problems.append("header-unreadable")
+            return _read_until_it_breaks(path)
+
+
+def _read_until_it_breaks(path: Path) -> Dataset:
+    """The elements in front of the place where parsing fails."""
+    elements: dict[BaseTag, RawDataElement | DataElement] = {}
+    with path.open("rb") as file:
+        file.seek(132)
+        meta = _read_file_meta_info(file)
+        syntax = UID(meta.TransferSyntaxUID)
+        with contextlib.suppress(Exception):  # the point of this function: keep what came before the failure
+            for element in data_element_generator(
+                file, syntax.is_implicit_VR, syntax.is_little_endian, lambda tag, _vr, _length: tag in _PIXEL_TAGS
+            ):
+                elements[element.tag] = element
+    return Dataset(elements)
+
+
+def _uid(header: Dataset, keyword: str, otherwise: str, problems: list[str]) -> str:
+    with contextlib.suppress(ValueError):
+        return valid_uid(text(header, keyword) or "")
+    problems.append(f"{keyword}-missing-or-invalid")
+    return otherwise
+
+
+def _values(header: Dataset, keywords: dict[str, str]) -> Values:
+    return {name: _value(header, name, keyword) for name, keyword in keywords.items()}
+
+
+def _value(header: Dataset, name: str, keyword: str) -> str | int | None:
+    value = text(header, keyword)
+    if name not in INTEGER_FIELDS or value is None:
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _fill_from_codes(header: Dataset, record: InstanceRecord) -> None:
+    for keyword, name in CODED.items():
+        target = record.study if name in STUDY_KEYWORDS else record.instance
+        if target[name] is None:
+            target[name] = _code_meaning(header, keyword)
+    if record.instance["image_laterality"] is None:
+        record.instance["image_laterality"] = text(header, "Laterality")
+
+
+def _code_meaning(header: Dataset, keyword: str) -> str | None:
+    try:
+        items = header.get(keyword)
+        return text(items[0], "CodeMeaning") if items else None
+    except Exception:  # a sequence that cannot be read has no meaning to show
+        return None
