@@ -114,3 +114,14 @@ class BadInput(BuckyError):
     code = "bad-input"
     message = "{field}: {reason}."
     hint = "Correct it and try again."
+
+
+class PeerError(BuckyError):
+    """A far side (reader, archive) did not do its part; `transient` tells whether trying again can help by itself,
+    `about_instance` whether the one instance is to blame and others may still go through."""
+
+    code = "peer"
+    message = "The reader's service did not do what was asked."
+    hint = "The box tries again by itself."
+    transient: ClassVar[bool] = True
+    about_instance: ClassVar[bool] = False

@@ -44,6 +44,8 @@ class Intake:
             raise NotDicom(reason="its data set is empty")
         digest = incoming.sync()
         record = read_record(incoming.path, incoming.said)
+        if not record.sop_instance_uid:
+            raise NotDicom(reason="it has no SOP Instance UID")
         kept = find_same(self._database.read, record.sop_instance_uid, digest) is not None
         if not (kept and self._blobs.path(digest).exists()):
             self._blobs.keep(incoming, digest)

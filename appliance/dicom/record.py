@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,7 @@ _WANTED = [
         "Laterality",
     )
 ]
+_LOOKS_LIKE_UID = re.compile(r"[0-9.]{1,64}")
 _PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
 
 Values = dict[str, str | int | None]
@@ -178,10 +180,15 @@ def _read_until_it_breaks(path: Path) -> Dataset:
 
 
 def _uid(header: Dataset, keyword: str, otherwise: str, problems: list[str]) -> str:
-    with contextlib.suppress(ValueError):
-        return valid_uid(text(header, keyword) or "")
-    problems.append(f"{keyword}-missing-or-invalid")
-    return otherwise
+    value = text(header, keyword)
+    if value is None or not _LOOKS_LIKE_UID.fullmatch(value):
+        problems.append(f"{keyword}-missing")
+        return otherwise
+    try:
+        return valid_uid(value)
+    except ValueError:  # leading zeros and the like: units send them, so they are kept as they are
+        problems.append(f"{keyword}-invalid")
+        return value
 
 
 def _values(header: Dataset, keywords: dict[str, str]) -> Values:

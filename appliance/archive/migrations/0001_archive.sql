@@ -60,6 +60,7 @@ CREATE TABLE instance (
     problems TEXT NOT NULL DEFAULT '',             -- codes, separated by spaces
     quarantined INTEGER NOT NULL,                  -- its sender is not accepted
     conflict INTEGER NOT NULL DEFAULT 0,           -- another instance has the same SOP Instance UID and other bytes
+    routed INTEGER NOT NULL DEFAULT 0,             -- the courier has decided where it goes
     preview_state TEXT NOT NULL CHECK (preview_state IN ('waiting', 'ready', 'none')),
     preview_message TEXT,
     received_at TEXT NOT NULL,
@@ -70,6 +71,7 @@ CREATE INDEX instance_series ON instance (series_id);
 CREATE INDEX instance_quarantine ON instance (sender_id) WHERE quarantined = 1;
 CREATE INDEX instance_preview ON instance (id) WHERE preview_state = 'waiting';
 CREATE INDEX instance_digest ON instance (dataset_sha256);
+CREATE INDEX instance_unrouted ON instance (id) WHERE routed = 0 AND quarantined = 0;
 
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
@@ -99,6 +101,7 @@ CREATE TABLE destination (
     removed_at TEXT,
     trouble_code TEXT, trouble_message TEXT, trouble_hint TEXT, trouble_since TEXT,
     last_answer_at TEXT,
+    kicked_at TEXT,                                -- a person asked to try again at once
     created_at TEXT NOT NULL
 ) STRICT;
 

@@ -1,0 +1,125 @@
+"""The listening application entity: which proposals are accepted, and the limits of an association."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+from pydicom.uid import UID
+from pynetdicom import AE, _config, evt
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
+from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.sop_class import _STORAGE_CLASSES, Verification, uid_to_service_class
+from pynetdicom.service_class import ServiceClass
+from pynetdicom.transport import ThreadedAssociationServer
+
+from appliance.archive.blobs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from appliance.archive.intake import Intake
+from appliance.dicom.transfer_syntaxes import REFUSED
+from appliance.dimse.policy import Policy
+from appliance.dimse.store import handle_echo, handle_store
+from appliance.dimse.streaming import StreamingDimse
+from appliance.errors import PortInUse
+from appliance.logs import Log
+
+MAXIMUM_PDU_BYTES = 131_072  # big enough to be quick, small enough to bound memory
+MAXIMUM_ASSOCIATIONS = 30
+NETWORK_TIMEOUT_S = 60
+ACSE_TIMEOUT_S = 5
+_STORAGE_SERVICE = UID("1.2.840.10008.4.2")
+_STORAGE_UIDS = frozenset(str(uid) for uid in _STORAGE_CLASSES.values())
+
+
+class Listener:
+    """Accepts associations from start to stop."""
+
+    def __init__(self, *, ae_title: str, intake: Intake, policy: Policy, log: Log) -> None:
+        _config.LOG_REQUEST_IDENTIFIERS = False
+        _config.LOG_RESPONSE_IDENTIFIERS = False
+        _config.LOG_HANDLER_LEVEL = "none"
+        self._intake = intake
+        self._ae = AE(ae_title=ae_title)
+        self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        self._ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+        self._ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
+        self._ae.maximum_associations = MAXIMUM_ASSOCIATIONS
+        self._ae.acse_timeout = ACSE_TIMEOUT_S
+        self._ae.network_timeout = NETWORK_TIMEOUT_S
+        self._ae.add_supported_context(Verification)
+        self._handlers: list[evt.EventHandlerType] = [
+            (evt.EVT_CONN_OPEN, self._opened),
+            (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_SOP_COMMON, self._name_storage_classes),
+            (evt.EVT_CONN_CLOSE, self._closed),
+            (evt.EVT_C_ECHO, handle_echo),
+            (evt.EVT_C_STORE, handle_store, [intake, policy, log]),
+        ]
+        self._server: ThreadedAssociationServer | None = None
+
+    def start(self, host: str, port: int) -> int:
+        """Begin to listen; returns the port. Raises PortInUse."""
+        try:
+            server = self._ae.start_server((host, port), block=False, evt_handlers=self._handlers)
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise PortInUse(port=port, host=host, option="--dicom-port") from error
+            raise
+        assert server is not None and server.socket is not None  # noqa: S101 - start_server(block=False) returns one
+        self._server = server
+        return int(server.socket.getsockname()[1])
+
+    def stop(self) -> None:
+        """Stop listening and end the associations."""
+        if self._server is not None:
+            self._ae.shutdown()
+
+    def _opened(self, event: Event) -> None:
+        """Stream data sets to disk, and do not let Nagle's algorithm hold back small answers (FIELD 8)."""
+        association = event.assoc
+        association.dimse = StreamingDimse(association, self._intake)
+        association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _requested(self, event: Event) -> None:
+        """Support exactly what this requestor proposes, less what is refused."""
+        proposed = event.assoc.requestor.primitive.presentation_context_definition_list
+        event.assoc.acceptor.supported_contexts = supported(proposed)
+
+    def _name_storage_classes(self, event: Event) -> dict[UID, SOPClassCommonExtendedNegotiation]:
+        """Serve SOP classes that are unknown here, private ones among them, by the storage service class."""
+        answer = {}
+        for context in event.assoc.requestor.primitive.presentation_context_definition_list:
+            if is_unknown_class(context.abstract_syntax):
+                item = SOPClassCommonExtendedNegotiation()
+                item.sop_class_uid = context.abstract_syntax
+                item.service_class_uid = _STORAGE_SERVICE
+                answer[context.abstract_syntax] = item
+        return answer
+
+    def _closed(self, event: Event) -> None:
+        """A connection that ends in the middle of an instance leaves nothing behind."""
+        dimse = event.assoc.dimse
+        if isinstance(dimse, StreamingDimse) and dimse.message is not None and dimse.sink is not None:
+            dimse.sink.discard()
+
+
+def supported(proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
+    """What to accept of a proposal: verification, every storage class and every class unknown here."""
+    accepted: dict[UID, list[UID]] = {}
+    for context in proposed:
+        abstract_syntax = context.abstract_syntax
+        if abstract_syntax == Verification or is_storage(abstract_syntax):
+            syntaxes = [uid for uid in context.transfer_syntax if str(uid) not in REFUSED]
+            accepted.setdefault(abstract_syntax, []).extend(syntaxes)
+    return [build_context(abstract_syntax, syntaxes) for abstract_syntax, syntaxes in accepted.items() if syntaxes]
+
+
+def is_storage(abstract_syntax: UID) -> bool:
+    """Whether a class is one to store."""
+    return str(abstract_syntax) in _STORAGE_UIDS or is_unknown_class(abstract_syntax)
+
+
+def is_unknown_class(abstract_syntax: UID) -> bool:
+    """Whether no service class is known for it: then it can only be an object to keep."""
+    return uid_to_service_class(abstract_syntax) is ServiceClass
+
+

@@ -1,0 +1,47 @@
+"""Verification and storage service classes (PS3.4 annexes A and B) as handlers."""
+
+import time
+
+from pynetdicom.events import Event
+
+from appliance.archive.intake import Intake
+from appliance.dimse.policy import Policy, provenance_of
+from appliance.dimse.status import SUCCESS, status_of
+from appliance.dimse.streaming import DataSetSink
+from appliance.errors import BuckyError, NotDicom
+from appliance.logs import Log
+
+
+def handle_echo(event: Event) -> int:
+    """C-ECHO: always success."""
+    return SUCCESS
+
+
+def handle_store(event: Event, intake: Intake, policy: Policy, log: Log) -> int:
+    """C-STORE: success only when the instance is kept (invariant 1); any failure has its status."""
+    began = time.monotonic()
+    provenance = provenance_of(event.assoc)
+    sink = event.request.DataSet
+    size_bytes = 0
+    try:
+        policy.check_store(provenance)
+        if not isinstance(sink, DataSetSink) or (sink.incoming is None and sink.failure is None):
+            raise NotDicom(reason="its data set is empty")
+        if sink.failure is not None:
+            raise sink.failure
+        assert sink.incoming is not None  # noqa: S101 - for the type checker; the two lines above ensure it
+        size_bytes = sink.incoming.size_bytes
+        receipt = intake.commit(sink.incoming)
+    except Exception as error:  # an edge: every failure becomes a status, and the association goes on
+        status = status_of(error)
+        code = error.code if isinstance(error, BuckyError) else type(error).__name__
+        log.event("store-refused", code=code, status=f"0x{status:04X}", peer=provenance.name, size_bytes=size_bytes)
+        return status
+    finally:
+        if isinstance(sink, DataSetSink):
+            sink.discard()
+    duration_ms = round((time.monotonic() - began) * 1000)
+    log.event(receipt.outcome, row=receipt.instance_id, peer=provenance.name, size_bytes=size_bytes, duration_ms=duration_ms)
+    return SUCCESS
+
+
