@@ -8,6 +8,7 @@ from appliance.accounts.tokens import Tokens
 from appliance.archive.catalogue import Catalogue
 from appliance.archive.database import ChangeWatch
 from appliance.archive.senders import Senders
+from appliance.logs import Log
 from appliance.courier.destinations import Destination, Destinations
 from appliance.courier.previews import PreviewShelf
 from appliance.courier.queue import Queue
@@ -55,5 +56,6 @@ class Services:
     watch: ChangeWatch
     setting: Callable[[str], str | None]
     """Values kept in the database: 'clinic_name', 'practice_kind'."""
+    log: Log
     probe: Callable[[Destination], None]
     """Tries to reach a destination; raises PeerError with what is wrong."""
