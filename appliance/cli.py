@@ -8,13 +8,14 @@ from pathlib import Path
 
 from appliance import __version__, commands
 from appliance.errors import BuckyError
+from appliance.logs import quiet_libraries
 from appliance.settings import Settings, load
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    quiet_libraries()
+    args = _parser().parse_args(argv)
     try:
         settings = _settings(args)
         return int(args.run(args, settings) or 0)

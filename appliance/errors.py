@@ -32,7 +32,7 @@ class BadSetting(BuckyError):
     """A setting or argument whose value is not allowed; it stops the start."""
 
     code = "bad-setting"
-    message = "{key} = {value!r} is not allowed: {allowed}"
+    message = "{key} = {value!r} is not allowed; allowed: {allowed}."
     hint = "Correct the value of {key}."
 
 

@@ -1,0 +1,1 @@
+"""Pixels: decoding, the grayscale pipeline, and the pictures derived from them."""

@@ -1,0 +1,145 @@
+"""multipart/related bodies (RFC 2387, PS3.18 8.6), sent and read in portions, never whole in memory."""
+
+import io
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
+from pathlib import Path
+from typing import Protocol
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
+
+from appliance.errors import BadInput
+
+MAX_PARTS = 10_000
+MAX_HEADER_BYTES = 16 * 1024
+
+
+class Sink(Protocol):
+    """Something that takes the bytes of one part."""
+
+    def write(self, chunk: bytes) -> object: ...
+
+
+class FileBody:
+    """A multipart/related body around one DICOM file on disk; a file-like object of known length."""
+
+    def __init__(self, path: Path) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f'multipart/related; type="application/dicom"; boundary={boundary}'
+        self._file = path.open("rb")
+        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        self._length = len(head) + path.stat().st_size + len(tail)
+        self._streams = [io.BytesIO(head), self._file, io.BytesIO(tail)]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.read(1 << 16):
+            yield chunk
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; empty at the end."""
+        while self._streams:
+            if chunk := self._streams[0].read(size):
+                return chunk
+            self._streams.pop(0)
+        return b""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def boundary_of(content_type: str) -> str:
+    """The boundary of a multipart/related content type; raises BadInput."""
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_param("boundary")
+    if message.get_content_type() != "multipart/related" or not isinstance(boundary, str) or not boundary:
+        raise BadInput(field="Content-Type", reason="multipart/related with a boundary is needed")
+    return boundary
+
+
+class PartReader:
+    """Splits a multipart body fed in portions; each part's bytes go to the sink that `open_part` gives for it."""
+
+    def __init__(
+        self,
+        boundary: str,
+        open_part: Callable[[Mapping[str, str]], Sink],
+        close_part: Callable[[], None],
+    ) -> None:
+        self._open_part = open_part
+        self._close_part = close_part
+        self._sink: Sink | None = None
+        self._headers: dict[str, str] = {}
+        self._field = bytearray()
+        self._value = bytearray()
+        self._ended = False
+        self.parts = 0
+        self._parser = MultipartParser(
+            boundary.encode("latin-1"),
+            callbacks={
+                "on_part_begin": self._begin,
+                "on_header_field": self._on_field,
+                "on_header_value": self._on_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._data,
+                "on_part_end": self._part_end,
+                "on_end": self._end,
+            },
+        )
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body; raises BadInput."""
+        try:
+            self._parser.write(chunk)
+        except MultipartParseError as error:
+            raise BadInput(field="Body", reason="it is not a well-formed multipart body") from error
+
+    def finish(self) -> None:
+        """The body has ended; raises BadInput if its last boundary did not come."""
+        if not self._ended:
+            raise BadInput(field="Body", reason="it ends before its last boundary")
+
+    def _begin(self) -> None:
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise BadInput(field="Body", reason=f"more than {MAX_PARTS} parts")
+        self._headers = {}
+
+    def _on_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+        self._bound()
+
+    def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+        self._bound()
+
+    def _bound(self) -> None:
+        if len(self._field) + len(self._value) > MAX_HEADER_BYTES:
+            raise BadInput(field="Body", reason="a part has too long a header")
+
+    def _header_end(self) -> None:
+        self._headers[self._field.decode("latin-1").lower()] = self._value.decode("latin-1")
+        self._field.clear()
+        self._value.clear()
+
+    def _headers_finished(self) -> None:
+        self._sink = self._open_part(self._headers)
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._sink is not None:
+            self._sink.write(bytes(data[start:end]))
+
+    def _part_end(self) -> None:
+        self._sink = None
+        self._close_part()
+
+    def _end(self) -> None:
+        self._ended = True
