@@ -16,12 +16,13 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
-from pydicom.uid import UID
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from appliance.dicom.record import text
 from appliance.errors import CannotDisplay
 
 MAX_PIXELS = 120_000_000  # of one frame; larger ones are refused before anything is allocated
+_UNCOMPRESSED = frozenset(str(uid) for uid in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian))
 _VIDEO = "1.2.840.10008.1.2.4.10"
 _JPEG_XL = "1.2.840.10008.1.2.4.11"
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
@@ -77,13 +78,17 @@ def _check_sizes(ds: Dataset, path: Path, frame: int) -> None:
         raise CannotDisplay(reason=f"it claims {columns} x {rows} pixels")
     if not 1 <= frame <= number_of_frames(ds):
         raise CannotDisplay(reason=f"it has no frame {frame}")
-    syntax = UID(ds.file_meta.TransferSyntaxUID)
-    if str(syntax).startswith(_VIDEO):
+    syntax = str(ds.file_meta.TransferSyntaxUID)
+    if syntax.startswith(_VIDEO):
         raise CannotDisplay(reason="it is a video; it is kept and sent, but this page does not play it")
-    if not syntax.is_compressed:
-        needed = rows * columns * int(ds.get("SamplesPerPixel") or 1) * int(ds.get("BitsAllocated") or 8) // 8
-        if path.stat().st_size < needed:
-            raise CannotDisplay(reason="its pixel data are cut short")
+    if syntax in _UNCOMPRESSED and path.stat().st_size < _frame_bytes(ds):
+        raise CannotDisplay(reason="its pixel data are cut short")
+
+
+def _frame_bytes(ds: Dataset) -> int:
+    """The least size of one uncompressed frame; YBR_FULL_422 keeps two of three samples (PS3.3 C.7.6.3.1.2)."""
+    samples = 2 if text(ds, "PhotometricInterpretation") == "YBR_FULL_422" else int(ds.get("SamplesPerPixel") or 1)
+    return int(ds.Rows) * int(ds.Columns) * samples * int(ds.get("BitsAllocated") or 8) // 8
 
 
 def _decode(ds: Dataset, index: int) -> Pixels:
@@ -91,8 +96,8 @@ def _decode(ds: Dataset, index: int) -> Pixels:
     if not syntax.startswith(_JPEG_XL):
         try:
             return np.asarray(pixel_array(ds, index=index, raw=True))
-        except Exception:
-            if not UID(syntax).is_compressed:
+        except Exception:  # the next codec may do better; if none does, decode_frame says so
+            if syntax in _UNCOMPRESSED:
                 raise
     return _decode_by_imagecodecs(ds, index)
 
