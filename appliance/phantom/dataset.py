@@ -23,7 +23,7 @@ FULL_ROWS, FULL_COLUMNS = 3000, 2500
 class PhantomPatient:
     """Who lies on the table; names as DICOM person names."""
 
-    name: str = "Rex"
+    name: str = "Rex^"
     id: str = "K9-0042"
     species: str = "Canine"
     breed: str = "Labrador retriever dog"

@@ -10,7 +10,7 @@ from appliance.archive.catalogue import Catalogue, StudyLine
 from appliance.archive.database import Database
 from appliance.clock import stamp
 from appliance.dicom.record import text
-from appliance.errors import BadInput
+from appliance.errors import BadInput, NotFound
 from appliance.validators import valid_uid
 
 Urgency = Literal["STAT", "urgent", "routine"]
@@ -62,6 +62,16 @@ class Cases:
                 [uid, study_instance_uid, priority if priority in _URGENCY else "LOW", json.dumps(document), stamp()],
             )
         return changed.rowcount > 0
+
+    def document(self, workitem_uid: str) -> dict[str, Any]:
+        """A workitem as DICOM JSON; raises NotFound."""
+        row = next(
+            self._database.read.query("SELECT document FROM workitem WHERE workitem_uid = ?", [workitem_uid]), None
+        )
+        if row is None:
+            raise NotFound(what="workitem")
+        document: dict[str, Any] = json.loads(row["document"])
+        return document
 
     def open(self, *, limit: int = 100) -> list[Case]:
         """The most recent studies: unread before read, then by urgency, then the longest waiting first."""
