@@ -19,7 +19,7 @@ from zeroconf import (
 from appliance.errors import BuckyError
 
 PROBES = 3
-PROBE_INTERVAL_S = 0.25  # RFC 6762 8.1
+PROBE_INTERVAL_S = 0.5  # twice that of RFC 6762 8.1: responders hold back what they multicast within the last second
 MAX_NAMES = 50
 _FLAGS_QUERY = const._FLAGS_QR_QUERY
 
