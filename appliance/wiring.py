@@ -250,9 +250,7 @@ class Box:
             tokens=self.tokens,
             log=log,
         )
-        app = create_app(services)
-        app.register_blueprint(dicomweb, url_prefix="/dicom-web")
-        return app
+        return create_app(services, dicomweb)
 
 
 def prepare_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from flask_login import LoginManager, UserMixin
 from flask_wtf.csrf import CSRFProtect
 
@@ -43,8 +43,8 @@ class User(UserMixin):  # type: ignore[misc]  # flask-login has no types
         return self.account.role
 
 
-def create_app(services: Services) -> Flask:
-    """The pages of a box or of a reader service."""
+def create_app(services: Services, dicomweb: Blueprint) -> Flask:
+    """The pages of a box or of a reader service, and its DICOMweb service, which has tokens of its own."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=services.facts.secret_key,
@@ -54,9 +54,7 @@ def create_app(services: Services) -> Flask:
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    csrf = CSRFProtect(app)
-    csrf.exempt("dicomweb")
-    csrf._exempt_blueprints.add("dicomweb")
+    CSRFProtect(app).exempt(dicomweb)
     _add_log_in(app, services)
     app.before_request(lambda: refuse_foreign_host(services))
     app.before_request(lambda: check_role(lambda: services.accounts.needs_setup))
@@ -73,6 +71,7 @@ def create_app(services: Services) -> Flask:
         from webui.clinic import pages as clinic_pages
 
         app.register_blueprint(clinic_pages.create(services))
+    app.register_blueprint(dicomweb, url_prefix="/dicom-web")
     _add_words(app, services)
     return app
 

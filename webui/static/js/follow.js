@@ -1,0 +1,57 @@
+// Parts of a page that update by themselves: [data-follow] names the address of a fragment.
+const INTERVAL_MS = 1000;
+
+export function follow(root, whenReplaced) {
+  const parts = [...root.querySelectorAll("[data-follow]")];
+  if (parts.length === 0) return;
+  const notice = root.querySelector(".offline");
+  let seen = null;
+
+  async function look() {
+    try {
+      const answer = await fetch("/changes.json", { headers: { Accept: "application/json" }, redirect: "error" });
+      const { version } = await answer.json();
+      notice.hidden = true;
+      if (version !== seen) {
+        await Promise.all(parts.map((part) => refresh(part, whenReplaced)));
+        seen = version;
+      }
+    } catch {
+      notice.hidden = false;
+    }
+  }
+
+  async function run() {
+    if (document.visibilityState === "visible") await look();
+    setTimeout(run, INTERVAL_MS);
+  }
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
+  run();
+}
+
+async function refresh(part, whenReplaced) {
+  const answer = await fetch(part.dataset.follow, { redirect: "error" });
+  if (!answer.ok) throw new Error(answer.statusText);
+  const fresh = document.createElement("template");
+  fresh.innerHTML = await answer.text();
+  whenReplaced(fresh.content);
+  const same = document.createElement("template");
+  same.content.append(...[...part.childNodes].map((node) => node.cloneNode(true)));
+  if (withoutTokens(same) === withoutTokens(fresh)) return;
+  if (needsReload(part, fresh.content)) return void location.reload();
+  if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
+  const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  part.replaceChildren(...fresh.content.childNodes);
+  if (focused) [...part.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+}
+
+// New pictures belong on the light table, which is drawn by the server.
+function needsReload(part, fresh) {
+  const before = part.dataset.reloadWhen;
+  const now = fresh.querySelector("[data-pictures]")?.dataset.pictures;
+  return before !== undefined && now !== undefined && before !== now;
+}
+
+function withoutTokens(template) {
+  return template.innerHTML.replace(/name="csrf_token" value="[^"]*"/g, "");
+}
