@@ -154,5 +154,3 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-

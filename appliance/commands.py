@@ -141,7 +141,9 @@ def _list_destinations(args: Args, box: Box) -> None:
         waiting = box.queue.waiting_count(d.id)
         trouble = f"{d.trouble.message} {d.trouble.hint}" if d.trouble else None
         state = "paused" if d.paused else "trouble" if d.trouble else "ok"
-        rows.append({"name": d.name, "url": d.url, "auto": d.auto, "state": state, "waiting": waiting, "trouble": trouble})
+        rows.append(
+            {"name": d.name, "url": d.url, "auto": d.auto, "state": state, "waiting": waiting, "trouble": trouble}
+        )
         lines.append(f"{d.name}\t{d.url}\t{state}\t{waiting} waiting\t{trouble or ''}".rstrip())
     _print(args, rows, lines)
 

@@ -7,9 +7,22 @@ import warnings
 
 from appliance.clock import stamp
 
-ALLOWED_FIELDS = frozenset({
-    "event", "code", "row", "peer", "address", "status", "count", "size_bytes", "duration_ms", "port", "role", "incident",
-})
+ALLOWED_FIELDS = frozenset(
+    {
+        "event",
+        "code",
+        "row",
+        "peer",
+        "address",
+        "status",
+        "count",
+        "size_bytes",
+        "duration_ms",
+        "port",
+        "role",
+        "incident",
+    }
+)
 
 
 class Log:

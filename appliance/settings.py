@@ -100,7 +100,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadSetting(key=path.name, value="the file", allowed=f"lines like host = \"127.0.0.1\" ({error})") from None
+        raise BadSetting(key=path.name, value="the file", allowed=f'lines like host = "127.0.0.1" ({error})') from None
 
 
 def _checked(key: str, value: object) -> Any:

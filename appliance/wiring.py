@@ -172,9 +172,7 @@ class Box:
         from appliance.dimse.listener import Listener
         from appliance.dimse.policy import Policy
 
-        return Listener(
-            ae_title=self.settings.ae_title, intake=self.intake, policy=Policy(self.senders), log=log
-        )
+        return Listener(ae_title=self.settings.ae_title, intake=self.intake, policy=Policy(self.senders), log=log)
 
     def crew(self, log: Log) -> "Crew":
         """The courier's loops; an unexpected error ends the process, and the supervisor starts it again."""
@@ -262,5 +260,3 @@ def prepare_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise FolderNotWritable(path=folder, reason=(error.strerror or "unknown reason").lower()) from error
-
-

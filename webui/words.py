@@ -20,7 +20,12 @@ def animal(study: Study) -> str:
     """Species, breed, sex, age in one line."""
     sex = _SEX.get(study.patient_sex or "", "")
     neutered = _NEUTERED.get(study.patient_sex_neutered or "", "")
-    parts = [study.patient_species_description, study.patient_breed_description, " ".join(filter(None, (sex, neutered))), age(study)]
+    parts = [
+        study.patient_species_description,
+        study.patient_breed_description,
+        " ".join(filter(None, (sex, neutered))),
+        age(study),
+    ]
     return " · ".join(part for part in parts if part)
 
 
@@ -37,6 +42,12 @@ def age(study: Study) -> str:
 def patient(study: Study) -> str:
     """The patient's name in reading order."""
     return shown_name(study.patient_name)
+
+
+def date(value: str | None) -> str:
+    """'20190412' as '2019-04-12'; anything else as it is."""
+    text = value or ""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else text
 
 
 def owner(study: Study) -> str:

@@ -70,7 +70,8 @@ class Instance:
     @property
     def view(self) -> str:
         """The view in short words, e.g. 'RL THORAX', or the series' description."""
-        words = [self.image_laterality, self.view_position, self.body_part_examined]
+        side = self.image_laterality if self.image_laterality in ("L", "R", "B") else None  # U is unpaired
+        words = [side, self.view_position, self.body_part_examined]
         return " ".join(word for word in words if word) or self.series_description or self.modality or "Picture"
 
 

@@ -224,7 +224,10 @@ def _ensure_request(
     workitem_uid: str | None,
     workitem_state: str,
 ) -> None:
-    if db.conn.execute("SELECT 1 FROM destination WHERE id = ? AND removed_at IS NULL", [destination_id]).fetchone() is None:
+    if (
+        db.conn.execute("SELECT 1 FROM destination WHERE id = ? AND removed_at IS NULL", [destination_id]).fetchone()
+        is None
+    ):
         raise NotFound(what="destination")
     db.conn.execute(
         """
@@ -252,5 +255,7 @@ class ConflictingInstance(BuckyError):
     """Two different pictures carry the same SOP Instance UID."""
 
     code = "conflict"
-    message = "Another picture with the same number (SOP Instance UID) came first; both are kept, only the first is sent."
+    message = (
+        "Another picture with the same number (SOP Instance UID) came first; both are kept, only the first is sent."
+    )
     hint = "Compare both on this page and ask the X-ray unit's service to check it."

@@ -97,7 +97,9 @@ def _add_queries(blueprint: Blueprint, search: Search) -> None:
         base = _base_url()
         found = _json([qido.as_json(level, row, base) for row in rows], media_type=DICOM_JSON)
         if request.args.get("fuzzymatching", "").lower() == "true":
-            found.headers["Warning"] = '299 bucky "The fuzzymatching parameter is not supported. Only literal matching has been performed."'
+            found.headers["Warning"] = (
+                '299 bucky "The fuzzymatching parameter is not supported. Only literal matching has been performed."'
+            )
         return found
 
     @blueprint.get("/studies")
@@ -148,9 +150,7 @@ def _add_retrieval(blueprint: Blueprint, catalogue: Catalogue) -> None:
 
     def metadata(found: list[Instance]) -> Response:
         base = _base_url()
-        documents = [
-            wado.metadata(i, qido.retrieve_url("instance", i.__dict__, base)) for i in found
-        ]
+        documents = [wado.metadata(i, qido.retrieve_url("instance", i.__dict__, base)) for i in found]
         return _json(documents, media_type=DICOM_JSON)
 
     @blueprint.get("/studies/<study>")

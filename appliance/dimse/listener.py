@@ -121,5 +121,3 @@ def is_storage(abstract_syntax: UID) -> bool:
 def is_unknown_class(abstract_syntax: UID) -> bool:
     """Whether no service class is known for it: then it can only be an object to keep."""
     return uid_to_service_class(abstract_syntax) is ServiceClass
-
-

@@ -41,7 +41,7 @@ def handle_store(event: Event, intake: Intake, policy: Policy, log: Log) -> int:
         if isinstance(sink, DataSetSink):
             sink.discard()
     duration_ms = round((time.monotonic() - began) * 1000)
-    log.event(receipt.outcome, row=receipt.instance_id, peer=provenance.name, size_bytes=size_bytes, duration_ms=duration_ms)
+    log.event(
+        receipt.outcome, row=receipt.instance_id, peer=provenance.name, size_bytes=size_bytes, duration_ms=duration_ms
+    )
     return SUCCESS
-
-

@@ -87,7 +87,10 @@ class Grayscale:
             item = self.header.ModalityLUTSequence[0]
             first, values = _descriptor(item, self.header)
             return {"first": first, "values": [int(v) for v in values]}
-        return {"slope": _number(self.header, "RescaleSlope", 1.0), "intercept": _number(self.header, "RescaleIntercept", 0.0)}
+        return {
+            "slope": _number(self.header, "RescaleSlope", 1.0),
+            "intercept": _number(self.header, "RescaleIntercept", 0.0),
+        }
 
     def window_from(self, pixels: Pixels) -> Window:
         """A window over all but the extreme values; padding does not count."""

@@ -87,7 +87,13 @@ def phantom_study(
         ds = Dataset()
         ds.update(study)
         _add_image(ds, view, number, body_part, region, moment)
-        _add_pixels(ds, radiograph(view.picture, rows=_scaled(FULL_ROWS, scale), columns=_scaled(FULL_COLUMNS, scale), seed=seed + number), scale)
+        _add_pixels(
+            ds,
+            radiograph(
+                view.picture, rows=_scaled(FULL_ROWS, scale), columns=_scaled(FULL_COLUMNS, scale), seed=seed + number
+            ),
+            scale,
+        )
         datasets.append(_with_meta(ds))
     return datasets
 

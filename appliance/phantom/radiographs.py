@@ -80,7 +80,12 @@ class Canvas:
             self.tube(ends, 0.13, mu * 1.3)
         process = np.array([centre + across * height * 0.5, centre + across * height * 1.7 + along * length * 0.35])
         self.tube(process, 0.22, mu * 1.1, hollow=0.5)
-        arch = np.array([centre + across * height * 0.75 - along * length * 0.5, centre + across * height * 0.75 + along * length * 0.5])
+        arch = np.array(
+            [
+                centre + across * height * 0.75 - along * length * 0.5,
+                centre + across * height * 0.75 + along * length * 0.5,
+            ]
+        )
         self.tube(arch, 0.16, mu)
 
 
@@ -129,7 +134,9 @@ def _lateral_skeleton(canvas: Canvas, *, shift: float) -> None:
         x = w * (0.20 + 0.055 * n)
         canvas.ellipsoid(x, h * (0.765 + 0.006 * n), w * 0.022, 0.42, 1.6, _BONE * 0.8)
     canvas.tube(_curve((w * 0.16, h * 0.31), (w * 0.12, h * 0.45), (w * 0.19, h * 0.60)), 0.9, _BONE * 0.42, hollow=0.7)
-    canvas.tube(_curve((w * 0.19, h * 0.60), (w * 0.14, h * 0.74), (w * 0.07, h * 0.86)), 0.95, _BONE * 0.5, hollow=0.62)
+    canvas.tube(
+        _curve((w * 0.19, h * 0.60), (w * 0.14, h * 0.74), (w * 0.07, h * 0.86)), 0.95, _BONE * 0.5, hollow=0.62
+    )
 
 
 def canine_thorax_ventrodorsal(canvas: Canvas) -> None:
@@ -158,7 +165,12 @@ def canine_thorax_ventrodorsal(canvas: Canvas) -> None:
             canvas.tube(_curve((w * 0.5 + side * 1.2, y), handle, tip), 0.26, _BONE * 0.62, hollow=0.6)
     for side in (-1, 1):
         shoulder = (w * (0.5 + 0.36 * side), h * 0.10)
-        canvas.tube(_curve(shoulder, (w * (0.5 + 0.27 * side), h * 0.16), (w * (0.5 + 0.22 * side), h * 0.27)), 0.95, _BONE * 0.4, hollow=0.7)
+        canvas.tube(
+            _curve(shoulder, (w * (0.5 + 0.27 * side), h * 0.16), (w * (0.5 + 0.22 * side), h * 0.27)),
+            0.95,
+            _BONE * 0.4,
+            hollow=0.7,
+        )
 
 
 def cervical_spine_lateral(canvas: Canvas) -> None:
@@ -168,7 +180,9 @@ def cervical_spine_lateral(canvas: Canvas) -> None:
     canvas.ellipsoid(w * 0.50, h * 0.08, w * 0.42, h * 0.30, 15.0, _WATER)
     canvas.ellipsoid(w * 0.60, h * 1.02, w * 0.52, h * 0.24, 16.0, _WATER)
     canvas.tube(_curve((w * 0.385, h * 0.30), (w * 0.375, h * 0.55), (w * 0.45, h * 0.90)), 0.85, -_WATER)
-    canvas.tube(_curve((w * 0.93, h * 0.02), (w * 0.80, h * 0.26), (w * 0.57, h * 0.185)), 0.45, _BONE * 0.9, hollow=0.5)
+    canvas.tube(
+        _curve((w * 0.93, h * 0.02), (w * 0.80, h * 0.26), (w * 0.57, h * 0.185)), 0.45, _BONE * 0.9, hollow=0.5
+    )
     canvas.tube(_curve((w * 0.13, h * 0.26), (w * 0.30, h * 0.36), (w * 0.42, h * 0.10)), 0.85, _BONE * 0.6, hollow=0.6)
     canvas.ellipsoid(w * 0.35, h * 0.395, w * 0.05, 0.3, 1.5, _BONE * 0.7, angle=0.3)
     for n in range(8):
@@ -202,7 +216,9 @@ def radiograph(view: str, *, rows: int = 3000, columns: int = 2500, seed: int = 
     anatomy(canvas)
     smooth = _enlarged(_blurred(np.clip(canvas.total, 0.0, None)), rows, columns)
     random = np.random.default_rng(seed)
-    texture = _enlarged(random.normal(0.0, 0.012, (rows // 12 + 1, columns // 12 + 1)).astype(np.float32), rows, columns)
+    texture = _enlarged(
+        random.normal(0.0, 0.012, (rows // 12 + 1, columns // 12 + 1)).astype(np.float32), rows, columns
+    )
     grain = np.tile(random.normal(0.0, 0.010, (512, 512)).astype(np.float32), (rows // 512 + 1, columns // 512 + 1))
     dose = smooth + (texture + grain[:rows, :columns]) * (0.4 + np.sqrt(np.clip(smooth, 0.0, 4.0)) * 0.5)
     values = 180.0 + 3500.0 * (1.0 - np.exp(-np.clip(dose, 0.0, None) / 1.75))
@@ -227,7 +243,9 @@ def _blurred(plane: Field) -> Field:
     sharp = (plane + np.roll(plane, 1, 0) + np.roll(plane, -1, 0) + np.roll(plane, 1, 1) + np.roll(plane, -1, 1)) / 5.0
     small = sharp[::16, ::16]
     for _ in range(3):
-        small = (small + np.roll(small, 1, 0) + np.roll(small, -1, 0) + np.roll(small, 1, 1) + np.roll(small, -1, 1)) / 5.0
+        small = (
+            small + np.roll(small, 1, 0) + np.roll(small, -1, 0) + np.roll(small, 1, 1) + np.roll(small, -1, 1)
+        ) / 5.0
     return np.asarray(0.93 * sharp + 0.07 * _enlarged(small, *sharp.shape), dtype=np.float32)
 
 

@@ -69,4 +69,3 @@ def _header(instance: Instance) -> Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return dcmread(instance.path, stop_before_pixels=True)
-

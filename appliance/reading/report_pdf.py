@@ -58,7 +58,9 @@ def _facts(evidence: Sequence[Dataset]) -> Table:
         for keyword in ("PatientSpeciesDescription", "PatientBreedDescription", "PatientSex", "PatientAge")
         if (value := text(first, keyword))
     )
-    views = ", ".join(dict.fromkeys(v for ds in evidence if (v := text(ds, "ViewPosition") or text(ds, "SeriesDescription"))))
+    views = ", ".join(
+        dict.fromkeys(v for ds in evidence if (v := text(ds, "ViewPosition") or text(ds, "SeriesDescription")))
+    )
     rows = [
         ("Patient", shown_name(text(first, "PatientName"))),
         ("Patient ID", text(first, "PatientID") or "—"),

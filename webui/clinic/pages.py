@@ -163,14 +163,18 @@ def _add_devices(pages: Blueprint, services: Services) -> None:
     def accept(sender_id: int) -> Response:
         """Take this device's pictures."""
         services.senders.accept(sender_id)
-        return redirect(request.form.get("back") == "devices" and url_for("clinic.devices") or url_for("clinic.studies"))
+        return redirect(
+            request.form.get("back") == "devices" and url_for("clinic.devices") or url_for("clinic.studies")
+        )
 
     @pages.post("/devices/<int:sender_id>/block")
     @needs("technician")
     def block(sender_id: int) -> Response:
         """Refuse this device's pictures."""
         services.senders.block(sender_id)
-        return redirect(request.form.get("back") == "devices" and url_for("clinic.devices") or url_for("clinic.studies"))
+        return redirect(
+            request.form.get("back") == "devices" and url_for("clinic.devices") or url_for("clinic.studies")
+        )
 
 
 def _add_destinations(pages: Blueprint, services: Services) -> None:
