@@ -37,7 +37,8 @@ def _default_data(command: str) -> Path:
 def _settings(args: argparse.Namespace) -> Settings:
     keys = ("host", "http_port", "dicom_port", "ae_title", "mdns")
     given = {key: getattr(args, key, None) for key in keys}
-    data = args.data or _default_data(args.command)
+    args.json = getattr(args, "json", False)
+    data = getattr(args, "data", None) or _default_data(args.command)
     if args.command == "reader":
         given = {
             **given,
@@ -52,12 +53,18 @@ def _reader_default(given: str | None, default: int) -> str | int:
     return default if given is None else given
 
 
+def _common() -> argparse.ArgumentParser:
+    """What every command takes, before or after its action."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data", metavar="DIR", default=argparse.SUPPRESS, help="the data folder (or BUCKY_DATA)")
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    return common
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bucky", description="The box between your X-ray unit and your reader.")
     parser.add_argument("--version", action="version", version=f"bucky {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data", metavar="DIR", help="the data folder (or BUCKY_DATA)")
-    common.add_argument("--json", action="store_true", help="print JSON")
+    common = _common()
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
@@ -105,48 +112,48 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
 
 def _add_token(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = actions.add_parser("create", help="make a token and print it")
+    create = actions.add_parser("create", help="make a token and print it", parents=[_common()])
     create.add_argument("name")
     create.add_argument("--role", required=True, choices=["viewer", "technician", "doctor", "administrator"])
-    actions.add_parser("list", help="all tokens")
-    actions.add_parser("revoke", help="make a token worthless").add_argument("name")
+    actions.add_parser("list", help="all tokens", parents=[_common()])
+    actions.add_parser("revoke", help="make a token worthless", parents=[_common()]).add_argument("name")
 
 
 def _add_modality(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="all senders")
+    actions.add_parser("list", help="all senders", parents=[_common()])
     for name, help_text in (("accept", "take its pictures"), ("block", "refuse its pictures")):
-        action = actions.add_parser(name, help=help_text)
+        action = actions.add_parser(name, help=help_text, parents=[_common()])
         action.add_argument("ae", metavar="AE")
         action.add_argument("--address", default="", metavar="IP")
 
 
 def _add_destination(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="a new destination")
+    add = actions.add_parser("add", help="a new destination", parents=[_common()])
     add.add_argument("name")
     add.add_argument("--dicomweb", required=True, metavar="URL")
     add.add_argument("--token-stdin", action="store_true", help="read the bearer token from standard input")
     add.add_argument("--auto", action="store_true", help="send every picture there without being asked")
-    actions.add_parser("list", help="all destinations")
+    actions.add_parser("list", help="all destinations", parents=[_common()])
     for name, help_text in (
         ("test", "try to reach it"),
         ("pause", "stop sending for now"),
         ("resume", "go on sending"),
         ("remove", "forget it"),
     ):
-        actions.add_parser(name, help=help_text).add_argument("name")
+        actions.add_parser(name, help=help_text, parents=[_common()]).add_argument("name")
 
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="the most recent studies")
+    actions.add_parser("list", help="the most recent studies", parents=[_common()])
     for name, help_text in (
         ("show", "one study with its instances"),
         ("verify", "whether every picture is confirmed where it was sent; exit status 1 if not"),
     ):
-        actions.add_parser(name, help=help_text).add_argument("uid")
-    send = actions.add_parser("send", help="send a study to a destination")
+        actions.add_parser(name, help=help_text, parents=[_common()]).add_argument("uid")
+    send = actions.add_parser("send", help="send a study to a destination", parents=[_common()])
     send.add_argument("uid")
     send.add_argument("destination")
     send.add_argument("--urgency", choices=["STAT", "urgent", "routine"], default="routine")

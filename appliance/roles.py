@@ -87,6 +87,7 @@ def run_courier(kind: str, settings: Settings, log: Log, stop: threading.Event) 
 def run_web(kind: str, settings: Settings, log: Log, stop: threading.Event) -> None:
     """The page, DICOMweb, and the name bucky.local."""
     from waitress.server import create_server
+
     from webui.services import BoxFacts
 
     box = Box(settings)

@@ -8,11 +8,11 @@ from appliance.accounts.tokens import Tokens
 from appliance.archive.catalogue import Catalogue
 from appliance.archive.database import ChangeWatch
 from appliance.archive.senders import Senders
-from appliance.logs import Log
 from appliance.courier.destinations import Destination, Destinations
 from appliance.courier.previews import PreviewShelf
 from appliance.courier.queue import Queue
 from appliance.courier.requests import Requests
+from appliance.logs import Log
 from appliance.reading.cases import Cases
 from appliance.reading.desk import Desk
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
@@ -81,7 +82,7 @@ def file_preamble(said: CommandUids, provenance: Provenance) -> bytes:
     meta.PrivateInformation = note + b" " * (len(note) % 2)
     buffer = io.BytesIO()
     buffer.write(b"\x00" * 128 + b"DICM")
-    write_file_meta_info(buffer, meta, enforce_standard=False)
+    write_file_meta_info(DicomIO(buffer), meta, enforce_standard=False)
     return buffer.getvalue()
 
 

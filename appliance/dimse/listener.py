@@ -9,8 +9,8 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.sop_class import _STORAGE_CLASSES, Verification, uid_to_service_class
 from pynetdicom.service_class import ServiceClass
+from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
 from pynetdicom.transport import ThreadedAssociationServer
 
 from appliance.archive.blobs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -26,6 +26,7 @@ MAXIMUM_PDU_BYTES = 131_072  # big enough to be quick, small enough to bound mem
 MAXIMUM_ASSOCIATIONS = 30
 NETWORK_TIMEOUT_S = 60
 ACSE_TIMEOUT_S = 5
+VERIFICATION = UID("1.2.840.10008.1.1")
 _STORAGE_SERVICE = UID("1.2.840.10008.4.2")
 _STORAGE_UIDS = frozenset(str(uid) for uid in _STORAGE_CLASSES.values())
 
@@ -45,7 +46,7 @@ class Listener:
         self._ae.maximum_associations = MAXIMUM_ASSOCIATIONS
         self._ae.acse_timeout = ACSE_TIMEOUT_S
         self._ae.network_timeout = NETWORK_TIMEOUT_S
-        self._ae.add_supported_context(Verification)
+        self._ae.add_supported_context(VERIFICATION)
         self._handlers: list[evt.EventHandlerType] = [
             (evt.EVT_CONN_OPEN, self._opened),
             (evt.EVT_REQUESTED, self._requested),
@@ -77,18 +78,19 @@ class Listener:
         """Stream data sets to disk, and do not let Nagle's algorithm hold back small answers (FIELD 8)."""
         association = event.assoc
         association.dimse = StreamingDimse(association, self._intake)
-        association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = association.dul.socket.socket if association.dul.socket else None
+        if connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _requested(self, event: Event) -> None:
         """Support exactly what this requestor proposes, less what is refused."""
-        proposed = event.assoc.requestor.primitive.presentation_context_definition_list
-        event.assoc.acceptor.supported_contexts = supported(proposed)
+        event.assoc.acceptor.supported_contexts = supported(_proposed(event))
 
     def _name_storage_classes(self, event: Event) -> dict[UID, SOPClassCommonExtendedNegotiation]:
         """Serve SOP classes that are unknown here, private ones among them, by the storage service class."""
         answer = {}
-        for context in event.assoc.requestor.primitive.presentation_context_definition_list:
-            if is_unknown_class(context.abstract_syntax):
+        for context in _proposed(event):
+            if context.abstract_syntax is not None and is_unknown_class(context.abstract_syntax):
                 item = SOPClassCommonExtendedNegotiation()
                 item.sop_class_uid = context.abstract_syntax
                 item.service_class_uid = _STORAGE_SERVICE
@@ -104,13 +106,18 @@ class Listener:
 
 def supported(proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
     """What to accept of a proposal: verification, every storage class and every class unknown here."""
-    accepted: dict[UID, list[UID]] = {}
+    accepted: dict[UID, list[str | UID]] = {}
     for context in proposed:
         abstract_syntax = context.abstract_syntax
-        if abstract_syntax == Verification or is_storage(abstract_syntax):
-            syntaxes = [uid for uid in context.transfer_syntax if str(uid) not in REFUSED]
+        if abstract_syntax is not None and (abstract_syntax == VERIFICATION or is_storage(abstract_syntax)):
+            syntaxes: list[str | UID] = [uid for uid in context.transfer_syntax if str(uid) not in REFUSED]
             accepted.setdefault(abstract_syntax, []).extend(syntaxes)
     return [build_context(abstract_syntax, syntaxes) for abstract_syntax, syntaxes in accepted.items() if syntaxes]
+
+
+def _proposed(event: Event) -> list[PresentationContext]:
+    request = event.assoc.requestor.primitive
+    return list(request.presentation_context_definition_list) if request is not None else []
 
 
 def is_storage(abstract_syntax: UID) -> bool:

@@ -21,7 +21,7 @@ def handle_store(event: Event, intake: Intake, policy: Policy, log: Log) -> int:
     """C-STORE: success only when the instance is kept (invariant 1); any failure has its status."""
     began = time.monotonic()
     provenance = provenance_of(event.assoc)
-    sink = event.request.DataSet
+    sink = getattr(event.request, "DataSet", None)
     size_bytes = 0
     try:
         policy.check_store(provenance)

@@ -52,7 +52,7 @@ class DataSetSink(BytesIO):
             self.incoming = None
 
 
-class StreamingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom is untyped here
+class StreamingDimse(DIMSEServiceProvider):
     """A DIMSE provider that puts a sink under each C-STORE request before its data set arrives."""
 
     def __init__(self, association: Association, intake: Intake) -> None:
@@ -64,7 +64,7 @@ class StreamingDimse(DIMSEServiceProvider):  # type: ignore[misc]  # pynetdicom 
         """Process the values of a P-DATA one by one, because a command and its data may share it."""
         for value in primitive.presentation_data_value_list:
             single = P_DATA()
-            single.presentation_data_value_list = [list(value)]
+            single.presentation_data_value_list = [list(value)]  # type: ignore[list-item]  # its setter wants lists
             super().receive_primitive(single)
             message = self.message
             if isinstance(message, C_STORE_RQ) and type(message.data_set) is BytesIO:

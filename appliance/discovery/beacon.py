@@ -7,21 +7,12 @@ import time
 from dataclasses import dataclass
 
 import psutil
-from zeroconf import (
-    DNSOutgoing,
-    DNSQuestion,
-    Error,
-    ServiceInfo,
-    Zeroconf,
-    const,
-)
+from zeroconf import AddressResolverIPv4, Error, IPVersion, ServiceInfo, Zeroconf
 
 from appliance.errors import BuckyError
 
-PROBES = 3
-PROBE_INTERVAL_S = 0.5  # twice that of RFC 6762 8.1: responders hold back what they multicast within the last second
+PROBE_S = 1.5  # twice that of RFC 6762 8.1: responders hold back what they multicast within the last second
 MAX_NAMES = 50
-_FLAGS_QUERY = const._FLAGS_QR_QUERY
 
 
 class BeaconUnavailable(BuckyError):
@@ -155,9 +146,9 @@ class PageBeacon(_Beacon):
 
     def _claim(self) -> None:
         """Probe (RFC 6762 8.1), announce, and look once more: of two that start together the higher address yields."""
-        time.sleep(random.uniform(0.0, PROBE_INTERVAL_S))  # noqa: S311 - spreads probes, keeps no secret
+        time.sleep(random.uniform(0.0, PROBE_S / 6))  # noqa: S311 - spreads probes, keeps no secret
         while self._number < MAX_NAMES:
-            others = self._others(PROBES)
+            others = self._others(PROBE_S)
             if not others:
                 break
             self._yield_to(others)
@@ -171,19 +162,11 @@ class PageBeacon(_Beacon):
         self._conflict = f"another device at {', '.join(sorted(others))} has the name {self._host.rstrip('.')}"
         self._number += 1
 
-    def _others(self, probes: int) -> set[str]:
+    def _others(self, timeout_s: float) -> set[str]:
         """Addresses of other machines that answer to the host name."""
-        found: set[str] = set()
-        for _ in range(probes):
-            query = DNSOutgoing(_FLAGS_QUERY)
-            query.add_question(DNSQuestion(self._host, const._TYPE_A, const._CLASS_IN))
-            self._zeroconf.send(query)
-            time.sleep(PROBE_INTERVAL_S)
-            found |= {
-                socket.inet_ntoa(record.address)
-                for record in self._zeroconf.cache.get_all_by_details(self._host, const._TYPE_A, const._CLASS_IN)
-                if len(record.address) == 4 and not record.is_expired(time.time() * 1000)
-            }
+        resolver = AddressResolverIPv4(self._host)
+        resolver.request(self._zeroconf, timeout_s * 1000)
+        found = set(resolver.parsed_addresses(IPVersion.V4Only))
         return found - set(self._addresses)
 
     def check(self) -> BeaconState:
@@ -191,7 +174,7 @@ class PageBeacon(_Beacon):
         if self._moved():
             self._reopen()
             self._claim()
-        others = self._others(1)
+        others = self._others(PROBE_S)
         if others and max(map(_as_number, self._addresses)) > min(map(_as_number, others)):
             if self._info is not None:
                 self._zeroconf.unregister_service(self._info)

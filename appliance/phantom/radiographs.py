@@ -6,6 +6,7 @@ digitised to 12 bits, bright where bone is (MONOCHROME2 for presentation).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Canvas:
     def tube(self, points: NDArray[np.float64], radius: float, mu: float, *, hollow: float = 0.0) -> None:
         """Add a tube along a polyline, e.g. a rib; `hollow` is the share of the radius without cortex."""
         distance = np.full_like(self.x, np.inf)
-        for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+        for (x0, y0), (x1, y1) in pairwise(points):
             self._closest(distance, (x0, y0), (x1, y1))
         self.total += mu * _chord(distance, radius)
         if hollow:
@@ -121,7 +122,7 @@ def canine_thorax_lateral(canvas: Canvas, *, mirrored: bool) -> None:
 def _lateral_skeleton(canvas: Canvas, *, shift: float) -> None:
     w, h = canvas.width_cm, canvas.height_cm
     spine = [(w * (0.03 + 0.062 * n), h * (0.235 + 0.028 * np.cos(n * 0.42 + 0.6))) for n in range(16)]
-    for (x0, y0), (x1, y1) in zip(spine[:-1], spine[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(spine):
         angle = float(np.arctan2(y1 - y0, x1 - x0))
         canvas.vertebra((x0 + x1) / 2, (y0 + y1) / 2, 0.82 * float(np.hypot(x1 - x0, y1 - y0)), 1.55, angle)
     for n in range(13):
@@ -221,7 +222,7 @@ def radiograph(view: str, *, rows: int = 3000, columns: int = 2500, seed: int = 
     )
     grain = np.tile(random.normal(0.0, 0.010, (512, 512)).astype(np.float32), (rows // 512 + 1, columns // 512 + 1))
     dose = smooth + (texture + grain[:rows, :columns]) * (0.4 + np.sqrt(np.clip(smooth, 0.0, 4.0)) * 0.5)
-    values = 180.0 + 3500.0 * (1.0 - np.exp(-np.clip(dose, 0.0, None) / 1.75))
+    values = (180.0 + 3500.0 * (1.0 - np.exp(-np.clip(dose, 0.0, None) / 1.75))).astype(np.float32)
     _collimate(values)
     _burn_marker(values, marker)
     return np.clip(values, 0, MAX_VALUE).astype(np.uint16)

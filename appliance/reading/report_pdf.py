@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
@@ -16,17 +17,19 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, HRFlowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from appliance.dicom.record import text
 from appliance.dicom.names import shown_name
+from appliance.dicom.record import text
 from appliance.reading.report import TITLE, Report, same_study
 
 ENCAPSULATED_PDF_STORAGE = UID("1.2.840.10008.5.1.4.1.1.104.1")
 _FONT = "Report"
 _DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # Debian's fonts-dejavu-core
 _BODY = ParagraphStyle("body", fontName=_FONT, fontSize=10.5, leading=15)
-_HEADING = ParagraphStyle("heading", parent=_BODY, fontSize=12, leading=18, spaceBefore=10, textColor="#0b4f6c")
+_HEADING = ParagraphStyle(
+    "heading", parent=_BODY, fontSize=12, leading=18, spaceBefore=10, textColor=HexColor("#0b4f6c")
+)
 _TITLE = ParagraphStyle("title", parent=_BODY, fontSize=18, leading=24)
-_SMALL = ParagraphStyle("small", parent=_BODY, fontSize=9, leading=12, textColor="#444444")
+_SMALL = ParagraphStyle("small", parent=_BODY, fontSize=9, leading=12, textColor=HexColor("#444444"))
 
 
 def report_pdf(report: Report, evidence: Sequence[Dataset]) -> bytes:

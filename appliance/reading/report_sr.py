@@ -12,6 +12,7 @@ from highdicom.sr import (
 from highdicom.sr.coding import CodedConcept
 from highdicom.sr.sop import EnhancedSR
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import generate_uid
 
 from appliance import __version__
@@ -80,7 +81,7 @@ def _root(report: Report) -> ContainerContentItem:
         ),
     ]
     items.extend(_section(heading, body) for heading, body in report.sections())
-    root.ContentSequence = items
+    root.ContentSequence = DicomSequence(items)
     return root
 
 
@@ -96,14 +97,14 @@ def _language() -> CodeContentItem:
         value=CodedConcept("US", "ISO3166_1", "United States"),
         relationship_type=RelationshipTypeValues.HAS_CONCEPT_MOD,
     )
-    language.ContentSequence = [country]
+    language.ContentSequence = DicomSequence([country])
     return language
 
 
 def _section(heading: str, body: str) -> ContainerContentItem:
     section_concept, item_concept = _CONCEPTS[heading]
     section = ContainerContentItem(name=_dcm(*section_concept), relationship_type=RelationshipTypeValues.CONTAINS)
-    section.ContentSequence = [
-        TextContentItem(name=_dcm(*item_concept), value=body, relationship_type=RelationshipTypeValues.CONTAINS)
-    ]
+    section.ContentSequence = DicomSequence(
+        [TextContentItem(name=_dcm(*item_concept), value=body, relationship_type=RelationshipTypeValues.CONTAINS)]
+    )
     return section

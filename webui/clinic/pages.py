@@ -164,7 +164,7 @@ def _add_devices(pages: Blueprint, services: Services) -> None:
         """Take this device's pictures."""
         services.senders.accept(sender_id)
         return redirect(
-            request.form.get("back") == "devices" and url_for("clinic.devices") or url_for("clinic.studies")
+            (request.form.get("back") == "devices" and url_for("clinic.devices")) or url_for("clinic.studies")
         )
 
     @pages.post("/devices/<int:sender_id>/block")
@@ -173,7 +173,7 @@ def _add_devices(pages: Blueprint, services: Services) -> None:
         """Refuse this device's pictures."""
         services.senders.block(sender_id)
         return redirect(
-            request.form.get("back") == "devices" and url_for("clinic.devices") or url_for("clinic.studies")
+            (request.form.get("back") == "devices" and url_for("clinic.devices")) or url_for("clinic.studies")
         )
 
 
