@@ -1,4 +1,4 @@
-"""`bucky demo`: a box, a reader service and a phantom X-ray unit on this machine, from exposure to the reader's list."""
+"""`bucky demo`: a box, a reader service and a phantom X-ray unit on this machine."""
 
 import json
 import secrets

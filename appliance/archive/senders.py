@@ -32,7 +32,8 @@ class Sender:
 
 
 _SELECT = """
-    SELECT sender.*, (SELECT count(*) FROM instance WHERE sender_id = sender.id AND quarantined = 1) AS waiting_instances
+    SELECT sender.*,
+           (SELECT count(*) FROM instance WHERE sender_id = sender.id AND quarantined = 1) AS waiting_instances
     FROM sender
 """
 
@@ -93,7 +94,7 @@ class Senders:
                 )
 
     def accept_title(self, name: str, address: str) -> None:
-        """Accept an AE title at an address ('' for those already seen at any address), before or after it first sends."""
+        """Accept an AE title at an address, seen already or not; '' means every address it was seen at."""
         seen = [s for s in self.all() if s.name == name and (address in ("", s.address))]
         if not seen:
             if not address:

@@ -90,7 +90,8 @@ class Destinations:
         """It answered as it should: no trouble."""
         self._update(
             destination_id,
-            "last_answer_at = ?, trouble_code = NULL, trouble_message = NULL, trouble_hint = NULL, trouble_since = NULL",
+            "last_answer_at = ?, trouble_code = NULL, trouble_message = NULL, trouble_hint = NULL,"
+            " trouble_since = NULL",
             [stamp()],
         )
 

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 
 import psutil
-from zeroconf import AddressResolverIPv4, Error, IPVersion, ServiceInfo, Zeroconf
+from zeroconf import Error, IPVersion, ServiceInfo, Zeroconf
+from zeroconf._services.info import AddressResolverIPv4
 
 from appliance.errors import BuckyError
 

@@ -78,7 +78,7 @@ def phantom_study(
     when: datetime | None = None,
     seed: int = 1,
 ) -> list[Dataset]:
-    """The exam's instances with fresh UIDs; `scale` 1.0 gives 3000 x 2500 pixels, a veterinary view is its own series."""
+    """The exam's instances with fresh UIDs; `scale` 1.0 is 3000 x 2500; each view is a series."""
     body_part, description, region, views = PROTOCOLS[kind]
     moment = when or datetime.now().astimezone()
     study = _study(patient or (PERSON if kind == "cervical-spine" else PhantomPatient()), description, moment)
