@@ -79,11 +79,8 @@ class DeliveryWorker:
 
     def _clear_if_verified(self, destination: Destination) -> None:
         """Taking a picture is not enough to be believed again after not listing one."""
-        if (
-            destination.trouble is None
-            or destination.trouble.code != "not-confirmed"
-            or self._queue.waiting_count(destination.id) == 0
-        ):
+        doubted = destination.trouble is not None and destination.trouble.code == "not-confirmed"
+        if not doubted or self._queue.waiting_count(destination.id) == 0:
             self._destinations.answered(destination.id)
 
     def _seconds_until_due(self, destination: Destination) -> float:

@@ -77,7 +77,7 @@ class DicomWebClient:
                 status, document = answer.status_code, self._json_if_any(answer)
         if status in _TOKEN_STATUSES:
             raise TokenRefused
-        if status in _NO_SUCH_SERVICE or 300 <= status < 400:
+        if status in _NO_SUCH_SERVICE or 300 <= status < 400 or (status < 300 and document is None):
             raise WrongAddress
         _check_stored(document, sop_instance_uid, status)
 

@@ -1,0 +1,155 @@
+"""The light table shows the grey values that the standard's formulas give."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from tests.box import PASSWORD, Box
+from tests.pictures import small_study
+
+from appliance.phantom.unit import write
+
+COLUMNS = 250
+
+
+def _ramp() -> Dataset:
+    """A picture whose stored values count from 0 to 4095."""
+    (ds,) = small_study("cervical-spine")
+    ds.PixelData = np.linspace(0, 4095, ds.Rows * ds.Columns).astype("<u2").tobytes()
+    return ds
+
+
+def _linear(ds: Dataset, value: float) -> float:
+    return (value - (1000 - 0.5)) / (600 - 1) + 0.5
+
+
+def _window(ds: Dataset, function: str | None) -> None:
+    ds.WindowCenter, ds.WindowWidth = "1000", "600"
+    if function:
+        ds.VOILUTFunction = function
+
+
+def _plain(ds: Dataset) -> Callable[[float], float]:
+    _window(ds, None)
+    return lambda value: _linear(ds, value)
+
+
+def _exact(ds: Dataset) -> Callable[[float], float]:
+    _window(ds, "LINEAR_EXACT")
+    return lambda value: (value - 1000) / 600 + 0.5
+
+
+def _sigmoid(ds: Dataset) -> Callable[[float], float]:
+    _window(ds, "SIGMOID")
+    return lambda value: 1 / (1 + math.exp(-4 * (value - 1000) / 600))
+
+
+def _monochrome1(ds: Dataset) -> Callable[[float], float]:
+    _window(ds, None)
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    del ds.PresentationLUTShape
+    return lambda value: 1 - min(1, max(0, _linear(ds, value)))
+
+
+def _rescaled(ds: Dataset) -> Callable[[float], float]:
+    _window(ds, "LINEAR_EXACT")
+    ds.RescaleSlope, ds.RescaleIntercept = "2", "-3000"
+    return lambda value: (value * 2 - 3000 - 1000) / 600 + 0.5
+
+
+def _curve(ds: Dataset) -> Callable[[float], float]:
+    del ds.WindowCenter, ds.WindowWidth
+    lut = Dataset()
+    lut.LUTDescriptor = [4096, 0, 12]
+    lut.LUTData = [(v * v) // 4095 for v in range(4096)]
+    lut["LUTDescriptor"].VR = lut["LUTData"].VR = "US"
+    ds.VOILUTSequence = Sequence([lut])
+    return lambda value: (int(value) ** 2 // 4095) / 4095
+
+
+CASES = {
+    "LINEAR": _plain,
+    "LINEAR_EXACT": _exact,
+    "SIGMOID": _sigmoid,
+    "MONOCHROME1": _monochrome1,
+    "rescale": _rescaled,
+    "VOI LUT": _curve,
+}
+
+
+def _open(page: Page, make_box: Callable[..., Box], ds: Dataset, folder: Path) -> None:
+    box = make_box().set_up()
+    write([ds], folder)
+    box.bucky("import", str(folder))
+    box.start()
+    page.goto(box.url)
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.locator(".study").click()
+    expect(page.locator("[data-shown=full]")).to_be_visible(timeout=20_000)
+
+
+def _shown(page: Page, column: int, row: int) -> int:
+    script = "([column, row]) => document.querySelector('[data-image]').picture.valueAt(column, row)[0]"
+    return int(page.evaluate(script, [column, row]))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_grey_values_follow_the_formulas(case: str, page: Page, make_box: Callable[..., Box], tmp_path: Path) -> None:
+    """Every stored value looked at is shown as the formula says, within one step of 255."""
+    ds = _ramp()
+    formula = CASES[case](ds)
+    _open(page, make_box, ds, tmp_path / "files")
+    stored = np.frombuffer(ds.PixelData, "<u2").reshape(ds.Rows, ds.Columns)
+    for row in range(3, ds.Rows, 37):
+        column = (row * 7) % COLUMNS
+        expected = 255 * min(1.0, max(0.0, formula(float(stored[row, column]))))
+        assert abs(_shown(page, column, row) - expected) <= 1.0, (case, row, column)
+
+
+def test_mouse_and_keys_change_window_and_zoom(page: Page, make_box: Callable[..., Box], tmp_path: Path) -> None:
+    """Dragging changes the window, the wheel zooms, R brings everything back, I inverts."""
+    _open(page, make_box, _ramp(), tmp_path / "files")
+    picture, words = page.locator("[data-image]"), page.locator("[data-image] output")
+    before, grey = words.inner_text(), _shown(page, 100, 150)
+    box = picture.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + 200
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 80, steps=4)
+    page.mouse.up()
+    assert words.inner_text() != before
+    page.mouse.wheel(0, -400)
+    expect(words).not_to_have_text(before)
+    picture.focus()
+    page.keyboard.press("r")
+    expect(words).to_have_text(before)
+    page.keyboard.press("i")
+    assert abs(_shown(page, 100, 150) - (255 - grey)) <= 1
+
+
+def test_a_picture_that_cannot_be_loaded_says_why_and_can_be_tried_again(
+    page: Page, make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    """The server's words and a button stand on the picture; trying again works."""
+    page.route("**/pixels", lambda route: route.fulfill(status=422, json={"message": "Broken here.", "hint": "Do this."}))
+    box = make_box().set_up()
+    write([_ramp()], tmp_path / "files")
+    box.bucky("import", str(tmp_path / "files"))
+    box.start()
+    page.goto(box.url)
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.locator(".study").click()
+    expect(page.get_by_text("Broken here. Do this.")).to_be_visible(timeout=20_000)
+    page.unroute("**/pixels")
+    page.get_by_role("button", name="Try again", exact=True).click()
+    expect(page.locator("[data-shown=full]")).to_be_visible(timeout=20_000)
