@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydicom.uid import generate_uid
-
 from appliance.clock import stamp
 from appliance.errors import BadInput, BuckyError, NotFound
 from appliance.settings import KEYS, Settings
@@ -170,6 +168,8 @@ def study(args: Args, settings: Settings) -> int:
         return 0
     found = box.catalogue.study_by_uid(args.uid)
     if args.action == "send":
+        from pydicom.uid import generate_uid
+
         from appliance.courier.queue import PRIORITIES
 
         target = box.destinations.by_name(args.destination)

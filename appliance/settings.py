@@ -97,7 +97,7 @@ def load(data: Path, *, command_line: Mapping[str, Any], environ: Mapping[str, s
 def _from_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadSetting(key=path.name, value="the file", allowed=f'lines like host = "127.0.0.1" ({error})') from None

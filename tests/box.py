@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 import requests
+
 from tests.waiting import wait_for
 
 HOST = "127.0.0.1"

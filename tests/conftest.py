@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.box import Box
 from tests.orthanc import Orthanc
 from tests.peers import Mode, Peer

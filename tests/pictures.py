@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from tests.conftest import SENTINEL
 
 from appliance.phantom.dataset import PhantomPatient, phantom_study
+from tests.conftest import SENTINEL
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 

@@ -75,7 +75,7 @@ class Queue:
             _ensure_request(db, study_id, destination_id, priority, asked_by, workitem_uid, "waiting")
             rows = db.conn.execute(
                 "SELECT instance.id FROM instance JOIN sender ON sender.id = sender_id"
-                f" WHERE study_id = ? AND {_ORIGINAL}",  # noqa: S608 - our own constant
+                f" WHERE study_id = ? AND {_ORIGINAL}",
                 [study_id],
             ).fetchall()
             for (instance_id,) in rows:

@@ -4,6 +4,8 @@ Lengths are in centimetres, x to the right and y down in the plane, the beam acr
 in the plane and its depth along the beam; what is deposited is attenuation per cm times the chord through it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +56,7 @@ class Canvas:
 
     def _span(self, low: float, high: float, size: int) -> slice:
         first, last = (int(np.floor(edge / self.step_cm)) for edge in (low, high))
-        return slice(min(size, max(0, first)), min(size, max(0, last + 2)))
+        return slice(min(size, max(0, first)), max(0, min(size, last + 2)))
 
     def solid(
         self,
@@ -95,7 +97,29 @@ class Canvas:
         v = (self.ys[where[0]] - centre[1]) / radii[1]
         self.total[where] += mu * depth * np.sqrt(np.clip(1.0 - u[None, :] ** 2 - v[:, None] ** 2, 0.0, None))
 
+    def coverage(self, outline: ArrayLike, soft_cm: float) -> Field:
+        """How much of each point lies within a closed outline, 0 to 1 over `soft_cm` from its edge inwards."""
+        mask = np.zeros_like(self.total)
+        where, inside = self._inside(closed_spline(outline))
+        mask[where] = np.clip(inside / soft_cm, 0.0, 1.0)
+        return mask
+
+    @contextmanager
+    def only_where(self, mask: Field) -> Iterator[None]:
+        """What is drawn meanwhile counts only as far as `mask` (0 to 1) lets it."""
+        kept, self.total = self.total, np.zeros_like(self.total)
+        try:
+            yield
+        finally:
+            self.total = kept + self.total * mask
+
+    def mottled(self, mask: Field, size_cm: float, strength: float) -> None:
+        """Add uneven tissue with structures of about `size_cm` to a part of the plane."""
+        self.total += np.float32(strength) * mask * self._grain(size_cm)
+
     def _add_bone(self, where: Window, inside: Field, depth: float, make: Bone, rounding: float) -> None:
+        if not inside.size:
+            return
         outer = _chord(inside, depth, rounding)
         core_depth = max(0.0, depth - 2.0 * make.shell)
         inner = _chord(inside - make.shell, core_depth, max(1e-3, min(rounding, float(inside.max())) - make.shell))

@@ -1,5 +1,6 @@
 """Phantom exams as Digital X-Ray objects (PS3.3 A.26), with the veterinary attributes."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,8 +85,7 @@ def phantom_study(
     study = _study(patient or (PERSON if kind == "cervical-spine" else PhantomPatient()), description, moment)
     datasets = []
     for number, view in enumerate(views, start=1):
-        ds = Dataset()
-        ds.update(study)
+        ds = deepcopy(study)
         _add_image(ds, view, number, body_part, region, moment)
         _add_pixels(
             ds,
@@ -188,8 +188,7 @@ def ct_slices(count: int) -> list[Dataset]:
     random = np.random.default_rng(3)
     slices = []
     for number in range(1, count + 1):
-        ds = Dataset()
-        ds.update(study)
+        ds = deepcopy(study)
         ds.SOPClassUID, ds.SOPInstanceUID, ds.SeriesInstanceUID = CTImageStorage, generate_uid(), series
         ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = frame, ""
         ds.Modality, ds.SeriesNumber, ds.InstanceNumber, ds.Manufacturer = "CT", 1, number, "Bucky"

@@ -35,7 +35,7 @@ def _with_scatter(attenuation: Field, step_cm: float) -> Field:
     primary = np.exp(-np.maximum(attenuation, 0.0))
     thin = max(1, round(0.4 / step_cm))
     scatter = enlarged(blur(primary[::thin, ::thin], _SCATTER_CM / (thin * step_cm)), *primary.shape)
-    return np.asarray(-np.log(((1 - _SCATTER_SHARE) * primary + _SCATTER_SHARE * scatter)), dtype=np.float32)
+    return np.asarray(-np.log((1 - _SCATTER_SHARE) * primary + _SCATTER_SHARE * scatter), dtype=np.float32)
 
 
 def _edge_weight(recorded: Field) -> Field:
@@ -76,7 +76,9 @@ def marked(picture: Field, letter: str, at_cm: tuple[float, float], pixel_cm: fl
     height = max(7, round(1.6 / pixel_cm))
     canvas = Image.new("L", (height * 2, height * 2))
     font = ImageFont.load_default(size=height)
-    ImageDraw.Draw(canvas).text((height, height), letter, 255, font=font, anchor="mm", stroke_width=max(0, height // 22))
+    ImageDraw.Draw(canvas).text(
+        (height, height), letter, 255, font=font, anchor="mm", stroke_width=max(0, height // 22)
+    )
     lead: NDArray[np.float32] = np.asarray(canvas.rotate(turn, Image.Resampling.BICUBIC), dtype=np.float32) / 255.0
     column, row = (max(0, round(edge / pixel_cm)) for edge in at_cm)
     part = picture[row : row + lead.shape[0], column : column + lead.shape[1]]

@@ -10,16 +10,16 @@ from playwright.sync_api import Page, expect
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
-from tests.box import HOST, PASSWORD, Box
-from tests.conftest import SENTINEL
-from tests.orthanc import Orthanc, need
-from tests.pictures import small_study
-from tests.waiting import wait_for
 
 from appliance.phantom.unit import write
 from appliance.reading.report import Report
 from appliance.reading.report_pdf import encapsulated_pdf, report_pdf
 from appliance.reading.report_sr import report_sr
+from tests.box import HOST, PASSWORD, Box
+from tests.conftest import SENTINEL
+from tests.orthanc import Orthanc, need
+from tests.pictures import small_study
+from tests.waiting import wait_for
 
 ARRIVES_MS = 2_000
 LOOP_MS = 60_000
@@ -49,7 +49,9 @@ def _add_reader(page: Page, url: str, token: str = "") -> None:
 def _storescu(box: Box, datasets: list[Dataset], folder: Path) -> None:
     need("storescu")
     files = [str(path) for path in write(datasets, folder)]
-    subprocess.run(["storescu", "-aet", "DX1", "-aec", "BUCKY", HOST, str(box.dicom_port), *files], check=True, timeout=60)
+    subprocess.run(
+        ["storescu", "-aet", "DX1", "-aec", "BUCKY", HOST, str(box.dicom_port), *files], check=True, timeout=60
+    )
 
 
 def _expose_and_accept(page: Page, box: Box, datasets: list[Dataset], folder: Path) -> None:
@@ -74,7 +76,9 @@ def _send(page: Page, datasets: list[Dataset]) -> None:
     expect(page.get_by_text(f"At Far Reader: all {len(datasets)} confirmed")).to_be_visible(timeout=LOOP_MS)
 
 
-def test_exposure_to_report_with_orthanc(page: Page, make_box: Callable[..., Box], orthanc: Orthanc, tmp_path: Path) -> None:
+def test_exposure_to_report_with_orthanc(
+    page: Page, make_box: Callable[..., Box], orthanc: Orthanc, tmp_path: Path
+) -> None:
     """The instance is in Orthanc bit-identical in its pixels; an SR and a PDF stored there appear on the study page."""
     box = make_box().start()
     study = small_study()

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from tests.box import PASSWORD, Box
-from tests.pictures import small_study
 
 from appliance.phantom.unit import write
+from tests.box import PASSWORD, Box
+from tests.pictures import small_study
 
 COLUMNS = 250
 
@@ -139,7 +139,9 @@ def test_a_picture_that_cannot_be_loaded_says_why_and_can_be_tried_again(
     page: Page, make_box: Callable[..., Box], tmp_path: Path
 ) -> None:
     """The server's words and a button stand on the picture; trying again works."""
-    page.route("**/pixels", lambda route: route.fulfill(status=422, json={"message": "Broken here.", "hint": "Do this."}))
+    page.route(
+        "**/pixels", lambda route: route.fulfill(status=422, json={"message": "Broken here.", "hint": "Do this."})
+    )
     box = make_box().set_up()
     write([_ramp()], tmp_path / "files")
     box.bucky("import", str(tmp_path / "files"))

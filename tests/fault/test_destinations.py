@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+
+from appliance.phantom.unit import send
 from tests.box import HOST, Box
 from tests.orthanc import free_port
 from tests.peers import Mode, Peer
 from tests.pictures import small_study
 from tests.waiting import wait_for
-
-from appliance.phantom.unit import send
 
 WORDS = {
     "lying": "does not list it",
@@ -19,7 +19,6 @@ WORDS = {
     "half-closing": "reached",
     "html": "no DICOMweb service",
 }
-
 
 
 @pytest.mark.parametrize("mode", WORDS)
@@ -51,9 +50,7 @@ def _exposed_after_setup(box: Box) -> str:
     return str(study[0].StudyInstanceUID)
 
 
-def test_a_hanging_destination_delays_no_other(
-    make_box: Callable[..., Box], make_peer: Callable[[Mode], Peer]
-) -> None:
+def test_a_hanging_destination_delays_no_other(make_box: Callable[..., Box], make_peer: Callable[[Mode], Peer]) -> None:
     """While one destination never answers, another gets its pictures, and the X-ray unit is served."""
     box, hanging, healthy = make_box(), make_peer("hanging"), make_peer("healthy")
     box.set_up()

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 import requests
-from tests.box import HOST, PASSWORD, Box
-from tests.pictures import small_study
-from tests.waiting import wait_for
 
 from appliance.errors import BuckyError
 from appliance.phantom.unit import send
+from tests.box import HOST, PASSWORD, Box
+from tests.pictures import small_study
+from tests.waiting import wait_for
 
 KILLS = 20
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.orthanc import need
-from tests.waiting import wait_for
 from zeroconf import ServiceBrowser, Zeroconf
 
 from appliance.discovery.beacon import DicomBeacon, PageBeacon
+from tests.orthanc import need
+from tests.waiting import wait_for
 
 HOST = "127.0.0.1"
 

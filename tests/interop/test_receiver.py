@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 
+import pydicom
 import pytest
 from pydicom import dcmread
-from pydicom.data import get_testdata_files
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
-from pynetdicom import AE
+from pynetdicom import AE, _config
 from pynetdicom.sop_class import _STORAGE_CLASSES
+
+from appliance.dicom.transfer_syntaxes import REFUSED
+from appliance.phantom.unit import send, write
 from tests.box import HOST, Box
 from tests.orthanc import need
 from tests.pictures import shared_files, small_study
 from tests.waiting import wait_for
-
-from appliance.dicom.transfer_syntaxes import REFUSED
-from appliance.phantom.unit import send, write
 
 TRANSFER_SYNTAXES = [
     "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.5",
@@ -57,10 +57,12 @@ def test_dcmtk_stores_and_the_data_set_is_kept_bit_identical(tool: str, box: Box
     assert dcmread(kept) == dcmread(path)
 
 
-def test_every_real_file_is_stored_or_refused_with_a_reason(box: Box) -> None:
-    """Sent as they are by pynetdicom's SCU; the table is printed; the receiver answers C-ECHO afterwards."""
+def test_every_real_file_is_stored_or_refused_with_a_reason(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent byte by byte as they are; the table is printed; the receiver answers C-ECHO afterwards."""
+    monkeypatch.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
     outcomes: dict[str, int] = {}
-    files = [Path(p) for p in get_testdata_files("*.dcm")[:40]] + shared_files()
+    bundled = Path(pydicom.__file__).parent / "data" / "test_files"
+    files = sorted(bundled.glob("*.dcm")) + shared_files()
     for path in files:
         outcome = _send_raw(box, path)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
@@ -185,8 +187,8 @@ def test_a_connection_cut_in_the_middle_of_an_image_leaves_nothing_behind(box: B
     (ds,) = small_study("cervical-spine", 0.5)
     ae = AE(ae_title="PHANTOM-DX")
     ae.add_requested_context(ds.SOPClassUID, ExplicitVRLittleEndian)
+    ae.dimse_timeout = 2
     association = ae.associate(HOST, box.dicom_port)
-    association.dul.socket.socket.settimeout(5)
     Timer(0.01, association.abort).start()
     with contextlib.suppress(RuntimeError, ValueError, AttributeError):
         association.send_c_store(ds)

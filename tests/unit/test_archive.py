@@ -6,7 +6,6 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from tests.pictures import small_study
 
 from appliance.archive.blobs import Provenance
 from appliance.archive.database import Database
@@ -17,6 +16,7 @@ from appliance.dicom.record import CommandUids
 from appliance.errors import DiskFull, NotDicom, SchemaTooNew
 from appliance.settings import load
 from appliance.wiring import Box
+from tests.pictures import small_study
 
 LOCAL = Provenance("local", "test", "", stamp())
 
@@ -155,7 +155,9 @@ def test_nested_bomb_is_kept_or_refused_without_harm(box: Box) -> None:
     inner.PatientComments = "x"
     (ds,) = small_study("cervical-spine")
     take_dataset(box.intake, ds, LOCAL)
-    nested = b"".join(b"\xfe\xff\x00\xe0\xff\xff\xff\xff\x40\x00\x75\x02SQ\x00\x00\xff\xff\xff\xff" for _ in range(3000))
+    nested = b"".join(
+        b"\xfe\xff\x00\xe0\xff\xff\xff\xff\x40\x00\x75\x02SQ\x00\x00\xff\xff\xff\xff" for _ in range(3000)
+    )
     head = b"\x08\x00\x18\x00UI\x06\x001.2.3\x00\x40\x00\x75\x02SQ\x00\x00\xff\xff\xff\xff"
     incoming = box.intake.open(CommandUids("1.2.840.10008.5.1.4.1.1.2", "1.2.3", "1.2.840.10008.1.2.1"), LOCAL)
     incoming.write(head + nested)

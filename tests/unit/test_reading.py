@@ -1,0 +1,100 @@
+"""Reports: as structured report, as PDF, and read back as text."""
+
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from appliance.archive.blobs import Provenance
+from appliance.archive.part10 import take_dataset
+from appliance.clock import stamp
+from appliance.dicom.names import shown_name
+from appliance.errors import BadInput, NotDicom
+from appliance.phantom.unit import write
+from appliance.reading.report import Report
+from appliance.reading.report_sr import report_sr
+from appliance.reading.sr_text import sr_text
+from appliance.wiring import Box
+from tests.orthanc import need
+from tests.pictures import shared_files, small_study
+
+REPORT = Report(
+    "Line one.\nHeart 9.5 VHS, <b>&", "Cardiomegaly – 12° tilt", "", "Dr Jo Far", "Far Readers", datetime.now(UTC)
+)
+
+
+def test_a_report_is_read_back_as_it_was_written() -> None:
+    """Empty sections are left out."""
+    text = sr_text(report_sr(REPORT, small_study()))
+    assert [(s.heading, s.paragraphs) for s in text.sections] == [
+        ("Findings", [REPORT.findings]),
+        ("Impressions", [REPORT.impression]),
+    ]
+    assert text.verified
+    assert text.complete
+    assert text.author == "Dr Jo Far"
+
+
+def test_dcmtk_reads_the_structured_report(tmp_path: Path) -> None:
+    """dsrdump finds an Enhanced SR without errors."""
+    need("dsrdump")
+    (path,) = write([report_sr(REPORT, small_study())], tmp_path)
+    done = subprocess.run([shutil.which("dsrdump") or "", str(path)], capture_output=True, text=True, check=True)
+    assert "Enhanced SR Document" in done.stdout
+    assert "E:" not in done.stderr
+
+
+def test_signing_puts_a_report_and_its_pdf_into_the_study(box: Box) -> None:
+    """With the patient of the pictures, veterinary attributes included."""
+    for ds in small_study():
+        take_dataset(box.intake, ds, Provenance("dicomweb", "clinic", "", stamp()))
+    box.desk.sign(1, REPORT)
+    line = box.catalogue.line(box.catalogue.study(1))
+    assert [i.report_kind for i in line.reports] == ["SR", "PDF"]
+    for instance in line.reports:
+        ds = dcmread(instance.path)
+        assert ds.PatientSpeciesDescription == "Canine"
+        assert ds.StudyInstanceUID == line.study.study_instance_uid
+    assert box.desk.document(line.reports[1]).startswith(b"%PDF-")
+    assert box.cases.open()[0].is_read
+
+
+def test_an_empty_report_cannot_be_signed(box: Box) -> None:
+    """Nor one without pictures."""
+    take_dataset(box.intake, small_study()[0], Provenance("dicomweb", "clinic", "", stamp()))
+    with pytest.raises(BadInput, match="write findings"):
+        box.desk.sign(1, Report(" ", "\n", "x", "a", "b", datetime.now(UTC)))
+
+
+def test_poor_headers_are_enough_for_a_report() -> None:
+    """Only the study's UID and the instance's are needed."""
+    poor = Dataset()
+    (full,) = small_study("cervical-spine")
+    poor.StudyInstanceUID, poor.SOPInstanceUID, poor.SOPClassUID = (
+        full.StudyInstanceUID,
+        full.SOPInstanceUID,
+        full.SOPClassUID,
+    )
+    assert sr_text(report_sr(REPORT, [poor])).sections
+
+
+def test_every_real_structured_report_is_readable() -> None:
+    """And what is none is refused as such."""
+    with pytest.raises(NotDicom):
+        sr_text(small_study("cervical-spine")[0])
+    for path in shared_files():
+        if path.name.startswith("sr_"):
+            assert sr_text(dcmread(path)).sections, path.name
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("Rex^^^^", "Rex"), ("Doe^John^Q^Dr^Jr", "Dr John Q Doe Jr"), ("", "—"), (None, "—"), ("=山田^太郎", "太郎 山田")],
+)
+def test_person_names_in_reading_order(value: str | None, shown: str) -> None:
+    """PS3.5 6.2.1.1."""
+    assert shown_name(value) == shown
