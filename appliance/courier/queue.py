@@ -16,7 +16,10 @@ from appliance.errors import BuckyError, NotFound
 
 PRIORITIES = {"STAT": 0, "urgent": 1, "routine": 2}
 FIRST_LOOK_S = 10.0  # between two looks for results of one study, growing while nothing changes
-_ORIGINAL = "sender.kind <> 'result' AND instance.quarantined = 0"
+_ORIGINALS_OF_STUDY = """
+    SELECT instance.id FROM instance JOIN sender ON sender.id = sender_id
+    WHERE study_id = ? AND sender.kind <> 'result' AND instance.quarantined = 0
+"""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,7 @@ class Queue:
         """A person sends a study: all its instances are queued, and results are looked for."""
         with self._database.write() as db:
             _ensure_request(db, study_id, destination_id, priority, asked_by, workitem_uid, "waiting")
-            rows = db.conn.execute(
-                "SELECT instance.id FROM instance JOIN sender ON sender.id = sender_id"
-                f" WHERE study_id = ? AND {_ORIGINAL}",
-                [study_id],
-            ).fetchall()
+            rows = db.conn.execute(_ORIGINALS_OF_STUDY, [study_id]).fetchall()
             for (instance_id,) in rows:
                 _enqueue(db, destination_id, instance_id, priority)
             db.conn.execute(
@@ -157,17 +156,17 @@ class Queue:
     def progress(self, study_id: int) -> list[Progress]:
         """How far a study has come, one line a destination it goes to."""
         rows = self._database.read.query(
-            f"""
+            """
             SELECT destination.id AS destination_id, destination.name AS destination_name,
                    (SELECT count(*) FROM instance JOIN sender ON sender.id = sender_id
-                    WHERE study_id = :study AND {_ORIGINAL}) AS total,
+                    WHERE study_id = :study AND sender.kind <> 'result' AND instance.quarantined = 0) AS total,
                    sum(delivery.state = 'verified') AS verified, sum(delivery.state = 'answered') AS answered,
                    sum(delivery.state = 'parked') AS parked,
                    max(CASE delivery.state WHEN 'parked' THEN message END) AS parked_message,
                    max(CASE delivery.state WHEN 'parked' THEN hint END) AS parked_hint
             FROM delivery JOIN destination ON destination.id = destination_id
             WHERE instance_id IN (SELECT id FROM instance WHERE study_id = :study) GROUP BY destination.id
-            """,  # noqa: S608 - our own constant
+            """,
             {"study": study_id},
         )
         return [Progress(**row) for row in rows]
