@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from tests.waiting import wait_for
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")

@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         """STOW-RS, or a workitem that this service does not know."""
         self.owner.stores += 1
         if self._misbehave():
-            return
+            return None
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if "/workitems" in self.path:
             return self._answer(404, b"{}")

@@ -74,8 +74,8 @@ class StreamingDimse(DIMSEServiceProvider):
         command = message.command_set
         context = self.assoc._accepted_cx.get(cast(int, message.context_id))
         said = CommandUids(
-            sop_class_uid=str(command.AffectedSOPClassUID),
-            sop_instance_uid=str(command.AffectedSOPInstanceUID),
+            sop_class_uid=str(command.get("AffectedSOPClassUID") or ""),
+            sop_instance_uid=str(command.get("AffectedSOPInstanceUID") or ""),
             transfer_syntax_uid=str(context.transfer_syntax[0]) if context else "",
         )
         return DataSetSink(self._intake, said, self.assoc)

@@ -79,7 +79,8 @@ def _send_raw(box: Box, path: Path) -> str:
     try:
         ds = dcmread(path, stop_before_pixels=True)
         meta = ds.file_meta
-        syntax, sop_class = meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID
+        syntax, sop_class, _ = meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+        assert sop_class
     except Exception:
         return "no DICOM file"
     ae = AE(ae_title="PYNETDICOM")
