@@ -1,38 +1,33 @@
-"""One frame of a stored file as an array, whatever its transfer syntax.
+"""One frame of a stored file as an array that the grayscale pipeline or a screen can take, whatever its form."""
 
-Codecs, in turn: pydicom with GDCM, pyjpegls and OpenJPEG; then imagecodecs for what those lack (JPEG XL, 12-bit
-streams under a 10-bit header, the retired JPEG processes).
-"""
-
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
-from pydicom.pixels.utils import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from appliance.dicom.record import text
 from appliance.errors import CannotDisplay
+from appliance.imaging.codecs import Pixels, Samples, decode_encapsulated, decode_native, pixel_options
+from appliance.imaging.source import MAX_SAMPLES, PixelSource, frame_header, integer, number_of_frames, open_pixels
 
-MAX_PIXELS = 120_000_000  # of one frame; larger ones are refused before anything is allocated
-_UNCOMPRESSED = frozenset(str(uid) for uid in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian))
-_VIDEO = "1.2.840.10008.1.2.4.10"
-_JPEG_XL = "1.2.840.10008.1.2.4.11"
-_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+__all__ = ["Frame", "Pixels", "decode_frame", "mask_high_bits", "number_of_frames"]
 
-Pixels = NDArray[Any]
+_NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
+_GRAYSCALE = ("MONOCHROME1", "MONOCHROME2")
+# Lossy coding may overshoot BitsStored; such values are clipped, for masking would turn white into black
+_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81, 91, 203, 111, 112))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: `pixels` is (rows, columns) integer grayscale or (rows, columns, 3) uint8 RGB."""
+    """One frame: `pixels` is (rows, columns) of u/int8 or u/int16, or (rows, columns, 3) uint8 RGB.
+
+    `header` is the data set without its pixels, as this frame sees it.
+    """
 
     pixels: Pixels
     header: Dataset
@@ -48,118 +43,132 @@ def decode_frame(path: Path, frame: int = 1) -> Frame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ds = dcmread(path, defer_size=1 << 16)
-            _check_sizes(ds, path, frame)
-            pixels = _decode(ds, frame - 1)
-            return Frame(_normal(pixels, ds), ds)
+            with open_pixels(path) as source:
+                _check(source, frame)
+                return _finished(_decode(source, frame - 1), frame_header(source.header, frame))
         except CannotDisplay:
             raise
+        except OSError as error:
+            raise CannotDisplay(reason="its file cannot be read") from error
         except (MemoryError, RecursionError) as error:
             raise CannotDisplay(reason="it is too big or too deeply nested") from error
         except Exception as error:  # hostile pixels raise anything from a codec; the file itself is unaffected
             raise CannotDisplay(reason="its pixel data are damaged or in a form this box does not know") from error
 
 
-def number_of_frames(ds: Dataset) -> int:
-    """The declared number of frames, at least 1."""
-    try:
-        return max(1, int(text(ds, "NumberOfFrames") or 1))
-    except ValueError:
-        return 1
-
-
-def _check_sizes(ds: Dataset, path: Path, frame: int) -> None:
-    rows, columns = int(ds.get("Rows") or 0), int(ds.get("Columns") or 0)
-    if "PixelData" not in ds and "FloatPixelData" not in ds:
-        raise CannotDisplay(reason="it has no pixels")
-    if not rows or not columns:
+def _check(source: PixelSource, frame: int) -> None:
+    """Refuse what is missing or absurd before anything of that size is allocated."""
+    facts = pixel_options(source.header)
+    rows, columns, samples = facts["rows"], facts["columns"], facts["samples_per_pixel"]
+    if rows < 1 or columns < 1:
         raise CannotDisplay(reason="its number of rows and columns is missing")
-    if rows * columns > MAX_PIXELS:
-        raise CannotDisplay(reason=f"it claims {columns} x {rows} pixels")
-    if not 1 <= frame <= number_of_frames(ds):
+    if rows * columns * max(1, samples) > MAX_SAMPLES:
+        raise CannotDisplay(reason=f"it claims {columns} x {rows} pixels, more than this box can show")
+    if samples not in (1, 3):
+        raise CannotDisplay(reason=f"it has {samples} values per pixel, a form this box does not know")
+    if not 1 <= frame <= number_of_frames(source.header):
         raise CannotDisplay(reason=f"it has no frame {frame}")
-    syntax = str(ds.file_meta.TransferSyntaxUID)
-    if syntax.startswith(_VIDEO):
-        raise CannotDisplay(reason="it is a video; it is kept and sent, but this page does not play it")
-    if syntax in _UNCOMPRESSED and path.stat().st_size < _frame_bytes(ds):
+    if source.length is not None and source.native_bytes() < math.ceil(frame * _frame_bytes(source)):
         raise CannotDisplay(reason="its pixel data are cut short")
 
 
-def _frame_bytes(ds: Dataset) -> int:
-    """The least size of one uncompressed frame; YBR_FULL_422 keeps two of three samples (PS3.3 C.7.6.3.1.2)."""
-    samples = 2 if text(ds, "PhotometricInterpretation") == "YBR_FULL_422" else int(ds.get("SamplesPerPixel") or 1)
-    return int(ds.Rows) * int(ds.Columns) * samples * int(ds.get("BitsAllocated") or 8) // 8
+def _frame_bytes(source: PixelSource) -> float:
+    """The size of one uncompressed frame; YBR_FULL_422 keeps two of three samples (PS3.3 C.7.6.3.1.2)."""
+    facts = pixel_options(source.header)
+    samples = 2 if facts["photometric_interpretation"] == "YBR_FULL_422" else facts["samples_per_pixel"]
+    return float(facts["rows"] * facts["columns"] * samples * facts["bits_allocated"] / 8)
 
 
-def _decode(ds: Dataset, index: int) -> Pixels:
-    syntax = str(ds.file_meta.TransferSyntaxUID)
-    if not syntax.startswith(_JPEG_XL):
-        try:
-            return np.asarray(pixel_array(ds, index=index, raw=True))
-        except Exception:  # the next codec may do better; if none does, decode_frame says so
-            if syntax in _UNCOMPRESSED:
-                raise
-    return _decode_by_imagecodecs(ds, index)
+def _decode(source: PixelSource, index: int) -> Samples:
+    if (source.length is None) == (source.transfer_syntax_uid in _NATIVE):
+        raise CannotDisplay(reason="its pixel data are not in the transfer syntax that it names")
+    if source.length is not None:
+        return decode_native(source, index)
+    return decode_encapsulated(source.encapsulated_frame(index), source.header)
 
 
-def _decode_by_imagecodecs(ds: Dataset, index: int) -> Pixels:
-    import imagecodecs
-
-    data = get_frame(ds.PixelData, index, number_of_frames=number_of_frames(ds))
-    syntax = str(ds.file_meta.TransferSyntaxUID)
-    if syntax.startswith(_JPEG_XL):
-        pixels = imagecodecs.jpegxl_decode(data)
-    elif syntax.startswith(("1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20")):
-        pixels = imagecodecs.jpeg2k_decode(data)
-    elif syntax.startswith("1.2.840.10008.1.2.4.8"):
-        pixels = imagecodecs.jpegls_decode(data)
-    else:
-        pixels = imagecodecs.jpeg_decode(data)
-    pixels = np.squeeze(np.asarray(pixels))
-    if pixels.shape[:2] != (ds.Rows, ds.Columns):
-        raise CannotDisplay(reason="its pixel data have another size than its header says")
-    if syntax.startswith(_JPEG_XL) and pixels.ndim == 3:
-        ds.PhotometricInterpretation = "RGB"  # the codec has converted it
-    return pixels
+def _finished(samples: Samples, header: Dataset) -> Frame:
+    """Grayscale without foreign bits, colour as 8-bit RGB."""
+    pixels, photometric = samples.pixels, samples.photometric_interpretation
+    if pixels.ndim == 3 and photometric not in _GRAYSCALE:
+        return Frame(_rgb(pixels, photometric, header), header)
+    if pixels.ndim == 3:  # three equal samples that call themselves grayscale
+        pixels = pixels[..., 0]
+    if photometric == "PALETTE COLOR":
+        return Frame(_painted(_own_bits(pixels, header), header), header)
+    if pixels.dtype.kind not in "iu" or pixels.dtype.itemsize > 2:
+        return _in_16_bits(pixels, header)
+    return Frame(_own_bits(pixels, header), header)
 
 
-def _normal(pixels: Pixels, ds: Dataset) -> Pixels:
-    """Grayscale as integers without foreign bits, colour as 8-bit RGB."""
-    photometric = str(ds.get("PhotometricInterpretation") or "MONOCHROME2").strip()
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    if pixels.ndim == 2 and photometric == "PALETTE COLOR":
-        return _to_8_bit(apply_color_lut(pixels, ds), 16 if _palette_depth(ds) > 8 else 8)
-    if pixels.ndim == 2:
-        return mask_high_bits(pixels, ds) if pixels.dtype.kind in "iu" else pixels
-    if photometric.startswith("YBR_FULL"):
-        pixels = convert_color_space(_to_8_bit(pixels, _stored_bits(ds)), photometric, "RGB")
-    if photometric in _MONOCHROME and np.array_equal(pixels[..., 0], pixels[..., 1]):
-        return pixels[..., 0]
-    return _to_8_bit(pixels, _stored_bits(ds))
-
-
-def mask_high_bits(pixels: Pixels, ds: Dataset) -> Pixels:
-    """Keep the bits up to HighBit only, sign-extended for signed pixels (PS3.5 8.1.1)."""
-    allocated = pixels.dtype.itemsize * 8
-    stored = _stored_bits(ds)
-    if stored >= allocated:
+def _own_bits(pixels: Pixels, header: Dataset) -> Pixels:
+    """Integers as the data set's BitsStored and PixelRepresentation say; anything else unchanged."""
+    if pixels.dtype.kind not in "iu":
         return pixels
-    signed = pixels.dtype.kind == "i"
-    shift = max(0, int(ds.get("HighBit", stored - 1)) - stored + 1)
-    bits = pixels.view(f"u{pixels.dtype.itemsize}") >> shift << (allocated - stored)
-    return np.asarray((bits.view(pixels.dtype) if signed else bits) >> (allocated - stored))
+    facts = pixel_options(header)
+    signed, stored = facts["pixel_representation"] == 1, facts["bits_stored"]
+    lossy = str(header.file_meta.TransferSyntaxUID) in _LOSSY
+    if lossy and not signed and pixels.dtype.kind == "u" and stored < pixels.dtype.itemsize * 8:
+        return np.asarray(np.minimum(pixels, pixels.dtype.type((1 << stored) - 1)))
+    here = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    return mask_high_bits(here.view(f"{'i' if signed else 'u'}{pixels.dtype.itemsize}"), header)
 
 
-def _stored_bits(ds: Dataset) -> int:
-    return int(ds.get("BitsStored") or ds.get("BitsAllocated") or 8)
+def mask_high_bits(pixels: Pixels, header: Dataset) -> Pixels:
+    """Only the BitsStored bits that end at HighBit, sign-extended for signed pixels (PS3.5 8.1.1)."""
+    allocated = pixels.dtype.itemsize * 8
+    stored = integer(header, "BitsStored", allocated)
+    room = allocated - stored
+    if not 0 < room < allocated:
+        return pixels
+    below = min(max(integer(header, "HighBit", stored - 1) - (stored - 1), 0), room)
+    bits = pixels.view(f"u{pixels.dtype.itemsize}") >> below << room
+    return np.asarray(bits.view(pixels.dtype) >> room)
 
 
-def _palette_depth(ds: Dataset) -> int:
-    return int(ds.RedPaletteColorLookupTableDescriptor[2])
+def _in_16_bits(pixels: Pixels, header: Dataset) -> Frame:
+    """Wider or real numbers in 16 bits: as they are if they fit, else spread over them, with a rescale to match."""
+    values = _own_bits(pixels, header)
+    low, high = np.nanmin(values), np.nanmax(values)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise CannotDisplay(reason="its pixel data hold values that are not numbers")
+    for kind in (np.uint16, np.int16):
+        if values.dtype.kind in "iu" and np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return Frame(values.astype(kind), header)
+    step = (float(high) - float(low)) / 65535 or 1.0
+    spread = np.rint((np.nan_to_num(values.astype(np.float64), nan=float(low)) - float(low)) / step).astype(np.uint16)
+    slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)
+    header.RescaleSlope, header.RescaleIntercept = f"{slope * step:.9g}", f"{slope * float(low) + intercept:.9g}"
+    for keyword in ("ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit"):
+        header.pop(keyword, None)  # they speak of the values before the spreading
+    return Frame(spread, header)
 
 
-def _to_8_bit(pixels: Pixels, bits: int) -> Pixels:
+def _painted(pixels: Pixels, header: Dataset) -> Pixels:
+    """Palette indices as RGB (PS3.3 C.7.6.3.1.5)."""
+    if "RedPaletteColorLookupTableDescriptor" not in header:
+        raise CannotDisplay(reason="its palette is missing")
+    count, _, bits = (int(v) for v in header.RedPaletteColorLookupTableDescriptor)
+    for colour in ("Red", "Green", "Blue"):
+        entries = header.get(f"{colour}PaletteColorLookupTableData")
+        if bits == 8 and entries is not None and len(entries) == count + 1:  # pydicom takes padding for an entry
+            setattr(header, f"{colour}PaletteColorLookupTableData", entries[:count])
+    return _as_8_bit(apply_color_lut(pixels, header), bits)
+
+
+def _rgb(pixels: Pixels, photometric: str, header: Dataset) -> Pixels:
+    pixels = _as_8_bit(pixels, pixel_options(header)["bits_stored"])
+    if photometric in ("YBR_FULL", "YBR_FULL_422"):
+        return np.asarray(convert_color_space(pixels, photometric, "RGB"))
+    if photometric == "RGB":
+        return pixels
+    raise CannotDisplay(reason="its colours are in a form this box does not know")
+
+
+def _as_8_bit(pixels: Pixels, bits: int) -> Pixels:
+    """The upper eight of `bits` bits; tables that claim 16 but use 8 are taken for what they hold."""
     if pixels.dtype == np.uint8:
         return pixels
-    return (pixels >> max(0, bits - 8)).clip(0, 255).astype(np.uint8)
+    if bits == 16 and pixels.size and pixels.max() <= 255:
+        bits = 8
+    return (pixels.astype(np.int64) >> max(0, bits - 8)).clip(0, 255).astype(np.uint8)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from appliance.imaging.decode import Frame, Pixels, decode_frame, number_of_frames
 from appliance.imaging.grayscale import Grayscale
 from appliance.imaging.spacing import pixel_aspect
 
-PREVIEW_SIDE = 1250
+PREVIEW_SIDE = 1000
 THUMBNAIL_SIDE = 320
 
 
@@ -25,45 +24,65 @@ class Derived:
 
 
 def derive(path: Path) -> Derived:
-    """Both pictures from one decoding, of the middle frame; raises CannotDisplay."""
+    """Both pictures, from one decoding unless there are frames to choose from; raises CannotDisplay.
+
+    The preview is of frame 1, at which a viewer opens; the thumbnail of the middle frame, which tells more of a cine.
+    """
+    first = decode_frame(path)
+    frames = number_of_frames(first.header)
+    middle = decode_frame(path, frames // 2 + 1) if frames > 2 else first
+    picture = render(first, PREVIEW_SIDE)
+    small = picture if middle is first else render(middle, THUMBNAIL_SIDE)
+    return Derived(_webp(picture, PREVIEW_SIDE), _webp(small, THUMBNAIL_SIDE))
+
+
+def make_preview(path: Path, frame: int = 1, longest_side: int = PREVIEW_SIDE) -> bytes:
+    """A frame, counted from 1, as WebP with square pixels, no side longer; raises CannotDisplay."""
+    return _webp(render(decode_frame(path, frame), longest_side), longest_side)
+
+
+def make_thumbnail(path: Path, longest_side: int = THUMBNAIL_SIDE) -> bytes:
+    """The middle frame as WebP; raises CannotDisplay."""
     frame = decode_frame(path)
     frames = number_of_frames(frame.header)
     if frames > 2:
         frame = decode_frame(path, frames // 2 + 1)
-    picture = render(frame)
-    return Derived(_webp(picture, PREVIEW_SIDE), _webp(picture, THUMBNAIL_SIDE))
+    return _webp(render(frame, longest_side), longest_side)
 
 
-def preview(path: Path, frame: int) -> bytes:
-    """The preview of one frame; raises CannotDisplay."""
-    return _webp(render(decode_frame(path, frame)), PREVIEW_SIDE)
-
-
-def render(frame: Frame) -> Image.Image:
-    """A frame as an 8-bit picture with square pixels, at no more than twice the preview's size."""
+def render(frame: Frame, longest_side: int) -> Image.Image:
+    """A frame as an 8-bit picture with square pixels, halved while its longest side is at least twice what is asked."""
     if frame.is_colour:
-        grey_or_rgb: NDArray[np.uint8] = frame.pixels
+        image = Image.fromarray(np.ascontiguousarray(frame.pixels))
     else:
         pipeline = Grayscale.of(frame.header, frame.pixels)
-        grey_or_rgb = pipeline.render(_halved(frame.pixels))
-    image = Image.fromarray(grey_or_rgb)
-    aspect = pixel_aspect(frame.header)
-    if abs(aspect - 1.0) > 0.01:
-        image = image.resize((image.width, max(1, round(image.height * aspect))), Image.Resampling.BILINEAR)
-    return image
+        image = Image.fromarray(pipeline.render(_halved(frame.pixels, longest_side)))
+    size = _square(image.size, pixel_aspect(frame.header), longest_side)
+    return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
 
 
-def _halved(pixels: Pixels) -> Pixels:
-    """The mean of 2 x 2 boxes, again and again while the picture is larger than needed."""
-    while max(pixels.shape) >= 2 * PREVIEW_SIDE:
-        even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2].astype(np.int32)
-        pixels = (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) >> 2
+def _square(size: tuple[int, int], aspect: float, longest_side: int) -> tuple[int, int]:
+    """The size with square pixels: the side that is too short grows, but the picture not beyond what is asked for."""
+    if abs(aspect - 1.0) <= 0.01:
+        return size
+    width, height = (size[0], size[1] * aspect) if aspect > 1 else (size[0] / aspect, float(size[1]))
+    shrink = min(1.0, max(longest_side, *size) / max(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def _halved(pixels: Pixels, longest_side: int) -> Pixels:
+    """The mean of 2 x 2 boxes, again and again while the picture stays large enough."""
+    while max(pixels.shape) >= 2 * longest_side and min(pixels.shape) >= 2:
+        even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
+        wide = np.uint32 if pixels.dtype.kind == "u" else np.int32
+        rows = np.add(even[0::2], even[1::2], dtype=wide)
+        pixels = ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(pixels.dtype)
     return pixels
 
 
 def _webp(picture: Image.Image, longest_side: int) -> bytes:
     image = picture.copy()
-    image.thumbnail((longest_side, longest_side), Image.Resampling.BOX)
+    image.thumbnail((longest_side, longest_side), Image.Resampling.BOX, reducing_gap=None)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", method=0, quality=82)
     return buffer.getvalue()
