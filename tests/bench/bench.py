@@ -17,7 +17,8 @@ import psutil
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from appliance.phantom.dataset import ct_slices, phantom_study
+from appliance.phantom.ct import ct_slices
+from appliance.phantom.dataset import phantom_study
 from appliance.phantom.unit import write
 from tests.box import HOST, Box
 from tests.orthanc import Orthanc
