@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -30,10 +31,17 @@ def need(*commands: str) -> None:
 
 
 class Orthanc:
-    """Started with its own configuration and storage; ports stay over a restart."""
+    """Started with its own configuration and storage; ports stay over a restart. Missing programs fail the test."""
 
-    def __init__(self, folder: Path) -> None:
-        need("Orthanc")
+    aet = "ORTHANC"
+
+    def __init__(self, folder: Path, *, credentials: tuple[str, str] | None = None) -> None:
+        binary = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin")
+        if binary is None or not PLUGIN.exists():
+            pytest.fail("needs Orthanc and its DICOMweb plugin; `make system` installs them", pytrace=False)
+        self._binary = binary
+        self._session = requests.Session()
+        self._session.auth = credentials
         self.http_port, self.dicom_port = free_port(), free_port()
         folder.mkdir(parents=True)
         self._config = folder / "orthanc.json"
@@ -44,10 +52,11 @@ class Orthanc:
             "IndexDirectory": str(folder / "storage"),
             "HttpPort": self.http_port,
             "DicomPort": self.dicom_port,
-            "DicomAet": "ORTHANC",
+            "DicomAet": self.aet,
             "DicomAlwaysAllowStore": True,
             "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
+            "AuthenticationEnabled": credentials is not None,
+            "RegisteredUsers": dict([credentials]) if credentials else {},
             "Plugins": [str(PLUGIN)],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
@@ -71,32 +80,48 @@ class Orthanc:
 
     def start(self) -> "Orthanc":
         """Start and wait until it answers."""
-        binary = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin") or "Orthanc"
-        self._process = subprocess.Popen(
-            [binary, str(self._config)], stdout=self._log.open("ab"), stderr=subprocess.STDOUT
-        )
-        wait_for(self._answers, 30, "Orthanc")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([self._binary, str(self._config)], stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(self._answers, 30, "Orthanc")
+        except AssertionError:
+            self.stop()
+            raise AssertionError(f"Orthanc does not answer: {self._log.read_text()[-2000:]}") from None
         return self
+
+    def __enter__(self) -> "Orthanc":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/system", timeout=2).ok
+            if self._process is None or self._process.poll() is not None:  # another program took the port
+                raise AssertionError("Orthanc ended")
+            return self._session.get(f"{self.url}/system", timeout=2).ok
         except requests.RequestException:
             return False
 
     def upload(self, content: bytes) -> None:
         """Store a DICOM file."""
-        requests.post(f"{self.url}/instances", data=content, timeout=30).raise_for_status()
+        self._session.post(f"{self.url}/instances", data=content, timeout=30).raise_for_status()
 
     def file(self, sop_instance_uid: str) -> bytes:
         """The stored file of an instance."""
-        found: list[dict[str, Any]] = requests.post(
-            f"{self.url}/tools/lookup", data=sop_instance_uid, timeout=30
-        ).json()
-        return requests.get(f"{self.url}/instances/{found[0]['ID']}/file", timeout=30).content
+        answer = self._session.post(f"{self.url}/tools/lookup", data=sop_instance_uid, timeout=30)
+        found: list[dict[str, Any]] = answer.json()
+        assert found, "Orthanc does not hold the instance"
+        return self._session.get(f"{self.url}/instances/{found[0]['ID']}/file", timeout=30).content
 
     def stop(self) -> None:
         """End this process only."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(30)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(30)

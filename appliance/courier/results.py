@@ -9,7 +9,7 @@ from appliance.courier.delivery import ClientFor
 from appliance.courier.destinations import Destination, Destinations
 from appliance.courier.requests import ReadingRequest, Requests
 from appliance.courier.uplink import ArchiveClient, RemoteInstance, backoff_s
-from appliance.errors import NotDicom, NotFound, PeerError
+from appliance.errors import DiskFull, NotDicom, NotFound, PeerError
 from appliance.validators import valid_uid
 
 IDLE_S = 5.0
@@ -55,7 +55,10 @@ class ResultsWorker:
         try:
             found = self._look(request, destination, self._client)
         except PeerError as error:
-            return self._failed(destination, request, error)
+            self._destinations.troubled(destination.id, error)
+            return self._look_later(request)
+        except (DiskFull, OSError):  # this box's own disk; the destination is not to blame, and the result stays there
+            return self._look_later(request)
         self._failures = 0
         self._requests.looked(request, found=found)
         return 0.0
@@ -85,8 +88,7 @@ class ResultsWorker:
         finally:
             sink.discard()
 
-    def _failed(self, destination: Destination, request: ReadingRequest, error: PeerError) -> float:
-        self._destinations.troubled(destination.id, error)
+    def _look_later(self, request: ReadingRequest) -> float:
         self._failures += 1
         self._requests.look_later(request, backoff_s(self._failures + 2))
         return 0.0

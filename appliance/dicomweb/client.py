@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import re
+import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +12,15 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ConnectionError as NoConnection
-from requests.exceptions import RequestException, SSLError, Timeout
+from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, RequestException, Timeout
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
 
 from appliance.dicomweb.errors import (
     BadAnswer,
+    BrokenOff,
     InstanceRefused,
+    NotGiven,
     NotStored,
     ServiceFull,
     ServiceTrouble,
@@ -28,9 +34,11 @@ from appliance.dicomweb.multipart import FileBody, PartReader, Sink, boundary_of
 from appliance.errors import BadInput, PeerError
 from appliance.validators import valid_uid
 
-CONNECT_TIMEOUT_S = 10.0
-STALL_TIMEOUT_S = 30.0  # no byte moved in either direction; a store may take as long as bytes move
+STALL_TIMEOUT_S = 15.0  # to connect, and for each portion of 16 KiB sent; a store may take as long as bytes move
+ANSWER_TIMEOUT_S = 60.0  # of silence after the request was sent: a slow archive stores before it answers
+UNSENT_BYTES = 128 * 1024  # what the kernel may hold back, so that "sent" is true when the wait for the answer begins
 MAX_ANSWER_BYTES = 32 * 2**20
+MAX_INSTANCES = 100_000  # of one study
 PAGE = 500
 _JSON = "application/dicom+json"
 _FAILED = "00081198"  # Failed SOP Sequence
@@ -41,6 +49,9 @@ _OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3
 _TOKEN_STATUSES = (401, 403)
 _REFUSING_STATUSES = (400, 409, 413, 415, 422)
 _NO_SUCH_SERVICE = (404, 405, 501)
+_NOT_GIVEN_STATUSES = (404, 406, 410)
+_PASSING_STATUSES = (408, 425, 429)
+_UID_IN_PATH = re.compile(r"(?=.*[0-9])[0-9.]{1,64}")  # units send UIDs that break PS3.5 9.1, and they are delivered
 
 
 @dataclass(frozen=True)
@@ -50,18 +61,45 @@ class RemoteInstance:
     sop_class_uid: str | None
     sop_instance_uid: str
     series_instance_uid: str
+    modality: str | None
+
+
+class _Line(HTTPAdapter):
+    """Connections that notice a dead line while they send, not only while they wait."""
+
+    def __init__(self, stall_timeout_s: float) -> None:
+        self._stall_timeout_s = stall_timeout_s
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        """Make the pool with our socket options."""
+        options["socket_options"] = [
+            *HTTPConnection.default_socket_options,
+            (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._stall_timeout_s * 1000)),
+        ]
+        super().init_poolmanager(connections, maxsize, block, **options)
 
 
 class DicomWebClient:
-    """Stores, asks and fetches at one base address."""
+    """Stores, asks and fetches at one base address, with a bearer token, a user and password, or neither."""
 
-    def __init__(self, base_url: str, *, token: str | None = None, stall_timeout_s: float = STALL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        basic: tuple[str, str] | None = None,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
         self._base = base_url.rstrip("/")
-        self._timeout = (CONNECT_TIMEOUT_S, stall_timeout_s)
+        self._timeout = (stall_timeout_s, answer_timeout_s)  # urllib3 sends under the first, to which it also connects
         self._session = requests.Session()
         self._session.trust_env = False  # no credentials from a .netrc, no proxy that nobody set on the box
-        self._session.mount("http://", HTTPAdapter(max_retries=0))
-        self._session.mount("https://", HTTPAdapter(max_retries=0))
+        self._session.mount("http://", _Line(stall_timeout_s))
+        self._session.mount("https://", _Line(stall_timeout_s))
+        self._session.auth = basic
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -77,43 +115,49 @@ class DicomWebClient:
                 status, document = answer.status_code, self._json_if_any(answer)
         if status in _TOKEN_STATUSES:
             raise TokenRefused
-        if status in _NO_SUCH_SERVICE or 300 <= status < 400 or (status < 300 and document is None):
+        if status in _NO_SUCH_SERVICE or 300 <= status < 400:
             raise WrongAddress
         _check_stored(document, sop_instance_uid, status)
 
     def has_instance(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bool:
         """Whether the service's own query lists the instance (QIDO-RS, PS3.18 10.6)."""
-        path = f"/studies/{valid_uid(study_instance_uid)}/series/{valid_uid(series_instance_uid)}/instances"
-        found = self._query(path, {"SOPInstanceUID": valid_uid(sop_instance_uid)}, missing_is_empty=True)
+        path = f"/studies/{_in_path(study_instance_uid)}/series/{_in_path(series_instance_uid)}/instances"
+        found = self._query(path, {"SOPInstanceUID": sop_instance_uid}, missing_is_empty=True)
         return any(_value(item, "00080018") == sop_instance_uid for item in found)
 
     def instances(self, study_instance_uid: str) -> list[RemoteInstance]:
-        """All instances of a study that the service lists."""
-        path = f"/studies/{valid_uid(study_instance_uid)}/instances"
+        """All instances of a study that the service lists; those with an invalid UID are left out."""
+        path = f"/studies/{_in_path(study_instance_uid)}/instances"
         found: dict[str, RemoteInstance] = {}
+        offset = 0
         while True:
-            page = self._query(path, {"limit": str(PAGE), "offset": str(len(found))}, missing_is_empty=True)
-            before = len(found)
-            for item in page:
-                uid, series = _value(item, "00080018"), _value(item, "0020000E")
-                if uid and series:
-                    found[uid] = RemoteInstance(_value(item, "00080016"), uid, series)
-            if len(page) < PAGE or len(found) == before:  # the last page, or a service that ignores the offset
+            page = self._query(path, {"limit": str(PAGE), "offset": str(offset)}, missing_is_empty=True)
+            news = {r.sop_instance_uid: r for item in page if (r := _remote(item)) and r.sop_instance_uid not in found}
+            if not news:  # past the end, or a service that ignores the offset; many give less than PAGE at a time
                 return list(found.values())
+            found |= news
+            offset += len(page)
+            if offset > MAX_INSTANCES:
+                raise BadAnswer
 
     def fetch(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str, sink: Sink) -> None:
-        """WADO-RS of one instance into `sink`, in the transfer syntax in which it is stored."""
-        path = f"/studies/{study_instance_uid}/series/{series_instance_uid}/instances/{sop_instance_uid}"
+        """WADO-RS of one instance into `sink` (PS3.18 10.4), in the transfer syntax in which it is stored.
+
+        On an error the sink may have received a part of the file. What the sink itself raises passes through.
+        """
+        study, series, instance = map(_in_path, (study_instance_uid, series_instance_uid, sop_instance_uid))
+        path = f"/studies/{study}/series/{series}/instances/{instance}"
         headers = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
         with self._exchange("GET", path, headers=headers) as answer:
+            if answer.status_code in _NOT_GIVEN_STATUSES:
+                raise NotGiven(status=answer.status_code)
             self._check(answer)
-            content_type = answer.headers.get("Content-Type", "")
-            if content_type.startswith("application/dicom"):
+            if _media_type(answer) == "application/dicom":  # not asked for, but some services know nothing else
                 for chunk in _chunks(answer):
                     sink.write(chunk)
                 return
             try:
-                self._read_parts(answer, content_type, sink)
+                self._read_parts(answer, answer.headers.get("Content-Type", ""), sink)
             except BadInput as error:
                 raise BadAnswer from error
 
@@ -132,13 +176,16 @@ class DicomWebClient:
         headers = {"Content-Type": _JSON, "Accept": _JSON}
         with self._exchange("POST", path, headers=headers, data=json.dumps([dataset]).encode()) as answer:
             status = answer.status_code
+            is_page = _media_type(answer) == "text/html"
+        if 300 <= status < 400 or (status < 300 and is_page):  # a log-in page between, and no word of the service
+            raise WrongAddress
         if status in (200, 201, 409):  # 409: it is there already, from an attempt whose end was not seen
             return True
         if status in _TOKEN_STATUSES:
             raise TokenRefused
-        if status < 500 or status in _NO_SUCH_SERVICE:
-            return False
-        raise ServiceTrouble(status=status)
+        if status in _PASSING_STATUSES or (status >= 500 and status not in _NO_SUCH_SERVICE):
+            raise ServiceTrouble(status=status)
+        return False
 
     def _query(
         self, path: str, parameters: Mapping[str, str], *, missing_is_empty: bool = False
@@ -159,7 +206,7 @@ class DicomWebClient:
             raise TokenRefused
         if status == 507:
             raise ServiceFull
-        if status >= 500 or status in (408, 425, 429):
+        if status >= 500 or status in _PASSING_STATUSES:
             raise ServiceTrouble(status=status)
         if status >= 300:
             raise WrongAddress
@@ -173,26 +220,62 @@ class DicomWebClient:
                 yield answer
         except PeerError:
             raise
-        except SSLError as error:
-            raise Untrusted from error
-        except Timeout as error:
-            raise Stalled from error
-        except NoConnection as error:
-            raise (Stalled if "timed out" in str(error).lower() else Unreachable) from error
-        except (RequestException, OSError) as error:
-            raise Unreachable from error
+        except RequestException as error:
+            raise _line_error(error) from error
 
     @staticmethod
     def _json_if_any(answer: requests.Response) -> Any:
+        """The JSON of an answer; None if it is empty or its status says more. Raises BadAnswer, WrongAddress."""
         content = bytearray()
         for chunk in _chunks(answer):
             content += chunk
             if len(content) > MAX_ANSWER_BYTES:
                 raise BadAnswer
         try:
-            return json.loads(content)
-        except ValueError:
-            return None
+            return json.loads(content) if content.strip() else None
+        except (ValueError, RecursionError) as error:
+            if answer.status_code >= 300:
+                return None
+            raise (WrongAddress if _media_type(answer) == "text/html" else BadAnswer) from error
+
+
+def _line_error(error: RequestException) -> PeerError:
+    """Which fault of the line or the address it was."""
+    causes = list(_causes(error))
+    if isinstance(error, InvalidURL | InvalidSchema):
+        return WrongAddress()
+    if isinstance(error, ConnectTimeout) or any(isinstance(c, NewConnectionError) for c in causes):
+        return Unreachable()
+    if isinstance(error, Timeout) or any(isinstance(c, TimeoutError) for c in causes):
+        return Stalled()
+    if any(isinstance(c, ssl.SSLCertVerificationError) for c in causes):
+        return Untrusted()
+    return BrokenOff()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _in_path(uid: str) -> str:
+    """A UID as a segment of a path: digits and dots, and never `.` or `..`; raises InstanceRefused."""
+    if not _UID_IN_PATH.fullmatch(uid):
+        raise InstanceRefused(reason="an invalid UID")
+    return uid
+
+
+def _media_type(answer: requests.Response) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _remote(item: Mapping[str, Any]) -> RemoteInstance | None:
+    try:
+        uid, series = valid_uid(_value(item, "00080018") or ""), valid_uid(_value(item, "0020000E") or "")
+    except ValueError:
+        return None
+    return RemoteInstance(_value(item, "00080016"), uid, series, _value(item, "00080060"))
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:

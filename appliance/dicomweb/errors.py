@@ -19,6 +19,14 @@ class Stalled(PeerError):
     hint = "Nothing is lost; the box tries again by itself. If it lasts, call the reader's support."
 
 
+class BrokenOff(PeerError):
+    """A connection that the far side, or something between, closed before the answer was complete."""
+
+    code = "broken-off"
+    message = "The reader's service was reached, but broke off the connection."
+    hint = "Nothing is lost; the box tries again by itself. If it lasts, check the address (http or https)."
+
+
 class Untrusted(PeerError):
     """The TLS certificate of the far side could not be verified."""
 
@@ -75,6 +83,24 @@ class NotStored(PeerError):
     code = "not-stored"
     message = "The reader's service answered, but did not confirm the picture."
     hint = "The box sends it again. If this lasts, call the reader's support."
+    about_instance = True
+
+
+class NotGiven(PeerError):
+    """404, 406 or 410 to the retrieval of an instance that a query named."""
+
+    code = "not-given"
+    message = "The reader's service lists a result, but does not give it (answer {status})."
+    hint = "The box asks again by itself. If it lasts, call the reader's support."
+
+
+class FileUnreadable(PeerError):
+    """The box's own file of the instance; here so that the courier parks the one instance and goes on."""
+
+    code = "file-unreadable"
+    message = "The file of this picture cannot be read on this box."
+    hint = "Call support: the disk of the box may be failing. Keep the picture on the X-ray unit."
+    transient = False
     about_instance = True
 
 

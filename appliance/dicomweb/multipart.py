@@ -1,19 +1,23 @@
 """multipart/related bodies (RFC 2387, PS3.18 8.6), sent and read in portions, never whole in memory."""
 
 import io
+import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from email.message import Message
 from pathlib import Path
 from typing import Protocol
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
+from appliance.dicomweb.errors import FileUnreadable
 from appliance.errors import BadInput
 
 MAX_PARTS = 10_000
-MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADERS = 16  # of one part
+MAX_HEADER_BYTES = 4096  # of one header
+MAX_PREAMBLE_BYTES = 16 * 1024
 
 
 class Sink(Protocol):
@@ -23,15 +27,22 @@ class Sink(Protocol):
 
 
 class FileBody:
-    """A multipart/related body around one DICOM file on disk; a file-like object of known length."""
+    """A multipart/related body around one DICOM file on disk; a file-like object of known length.
+
+    With `__len__` requests sends a Content-Length, with `read` urllib3 sends portions, each within the timeout.
+    Raises FileUnreadable.
+    """
 
     def __init__(self, path: Path) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f'multipart/related; type="application/dicom"; boundary={boundary}'
-        self._file = path.open("rb")
+        try:
+            self._file = path.open("rb")
+        except OSError as error:
+            raise FileUnreadable from error
         head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
-        self._length = len(head) + path.stat().st_size + len(tail)
+        self._length = len(head) + os.fstat(self._file.fileno()).st_size + len(tail)
         self._streams = [io.BytesIO(head), self._file, io.BytesIO(tail)]
 
     def __len__(self) -> int:
@@ -42,9 +53,13 @@ class FileBody:
             yield chunk
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes; empty at the end. Raises FileUnreadable: no HTTP layer takes it for a fault of the line."""
         while self._streams:
-            if chunk := self._streams[0].read(size):
+            try:
+                chunk = self._streams[0].read(size)
+            except OSError as error:
+                raise FileUnreadable from error
+            if chunk:
                 return chunk
             self._streams.pop(0)
         return b""
@@ -64,6 +79,13 @@ def boundary_of(content_type: str) -> str:
     return boundary
 
 
+def _ascii(boundary: str) -> bytes:
+    try:
+        return boundary.encode("ascii")
+    except UnicodeEncodeError:
+        raise BadInput(field="Content-Type", reason="its boundary cannot be used") from None
+
+
 class PartReader:
     """Splits a multipart body fed in portions; each part's bytes go to the sink that `open_part` gives for it."""
 
@@ -81,26 +103,47 @@ class PartReader:
         self._value = bytearray()
         self._ended = False
         self.parts = 0
-        self._parser = MultipartParser(
-            boundary.encode("latin-1"),
-            callbacks={
-                "on_part_begin": self._begin,
-                "on_header_field": self._on_field,
-                "on_header_value": self._on_value,
-                "on_header_end": self._header_end,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": self._data,
-                "on_part_end": self._part_end,
-                "on_end": self._end,
-            },
-        )
+        self._delimiter = b"--" + _ascii(boundary)
+        self._preamble: bytearray | None = bytearray(b"\r\n")
+        self._parser = self._new_parser(boundary)
+
+    def _new_parser(self, boundary: str) -> MultipartParser:
+        try:
+            return MultipartParser(
+                boundary,
+                callbacks={
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._on_field,
+                    "on_header_value": self._on_value,
+                    "on_header_end": self._header_end,
+                    "on_headers_finished": self._headers_finished,
+                    "on_part_data": self._data,
+                    "on_part_end": self._part_end,
+                    "on_end": self._end,
+                },
+                max_header_count=MAX_HEADERS,
+                max_header_size=MAX_HEADER_BYTES,
+            )
+        except FormParserError as error:  # too long
+            raise BadInput(field="Content-Type", reason="its boundary cannot be used") from error
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body; raises BadInput."""
         try:
-            self._parser.write(chunk)
-        except MultipartParseError as error:
+            self._parser.write(chunk if self._preamble is None else self._after_preamble(self._preamble, chunk))
+        except FormParserError as error:
             raise BadInput(field="Body", reason="it is not a well-formed multipart body") from error
+
+    def _after_preamble(self, preamble: bytearray, chunk: bytes) -> bytes:
+        """Text before the first boundary is allowed and means nothing (RFC 2046 5.1.1); the parser knows none."""
+        preamble += chunk
+        start = preamble.find(b"\r\n" + self._delimiter)
+        if start < 0 and len(preamble) > MAX_PREAMBLE_BYTES:
+            raise BadInput(field="Body", reason="it does not begin with its boundary")
+        if start < 0:
+            return b""
+        self._preamble = None
+        return bytes(preamble[start + 2 :])
 
     def finish(self) -> None:
         """The body has ended; raises BadInput if its last boundary did not come."""
@@ -115,15 +158,9 @@ class PartReader:
 
     def _on_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
-        self._bound()
 
     def _on_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
-        self._bound()
-
-    def _bound(self) -> None:
-        if len(self._field) + len(self._value) > MAX_HEADER_BYTES:
-            raise BadInput(field="Body", reason="a part has too long a header")
 
     def _header_end(self) -> None:
         self._headers[self._field.decode("latin-1").lower()] = self._value.decode("latin-1")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -39,7 +40,7 @@ def start_storescp(tmp_path: Path, free_port: int) -> Iterator[Callable[..., tup
         folder = tmp_path / "received"
         folder.mkdir()
         running.append(subprocess.Popen(["storescp", "-od", folder, *options, str(free_port)]))
-        _wait_for_listener(free_port)
+        _wait_until_it_listens(running[-1].pid)
         return free_port, folder
 
     yield start
@@ -48,12 +49,12 @@ def start_storescp(tmp_path: Path, free_port: int) -> Iterator[Callable[..., tup
         process.wait(10)
 
 
-def _wait_for_listener(port: int) -> None:
-    deadline = time.monotonic() + 10
+def _wait_until_it_listens(pid: int) -> None:
+    """Without connecting, which a peer would count as an association."""
+    process, deadline = psutil.Process(pid), time.monotonic() + 10
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
+        if any(connection.status == psutil.CONN_LISTEN for connection in process.net_connections()):
+            return
         time.sleep(0.05)
     raise AssertionError("the peer does not listen")
 
