@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-DEBIAN := dcmtk orthanc orthanc-dicomweb chromium iproute2 fonts-dejavu-core
-TOOLS := storescu:dcmtk Orthanc:orthanc chromium:chromium ip:iproute2
+DEBIAN := dcmtk dicom3tools orthanc orthanc-dicomweb chromium iproute2 fonts-dejavu-core
+TOOLS := storescu:dcmtk dciodvfy:dicom3tools Orthanc:orthanc chromium:chromium ip:iproute2
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help

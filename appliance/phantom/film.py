@@ -9,9 +9,10 @@ from appliance.phantom.canvas import Field, blur, resized
 MAX_VALUE = 4095
 _SCATTER_SHARE = 0.12  # behind a grid
 _SCATTER_CM = 2.5
+_SCREEN_BLUR = 0.7  # samples of the anatomy: focal spot and scintillator
 _LATITUDE_CM = 2.2  # structures larger than this are compressed, smaller ones kept: what a unit's processing does
 _LATITUDE, _DETAIL = 0.62, 1.25
-_NOISE = 0.0035  # relative noise of the unattenuated beam, one pixel of the full-size detector
+_NOISE = 0.005  # relative noise of the unattenuated beam, one pixel of the full-size detector
 _AIR, _TISSUE = -0.10, 4.1
 
 
@@ -19,7 +20,7 @@ def developed(
     attenuation: Field, step_cm: float, rows: int, columns: int, noise: float, random: np.random.Generator
 ) -> Field:
     """The picture (rows, columns) in 0..MAX_VALUE as float32, bright where much is absorbed."""
-    recorded = _with_scatter(attenuation, step_cm)
+    recorded = blur(_with_scatter(attenuation, step_cm), _SCREEN_BLUR)
     base = blur(recorded, _LATITUDE_CM / step_cm)
     detail = recorded - base
     processed = _LATITUDE * base + _DETAIL * detail * _edge_weight(recorded)
