@@ -170,21 +170,9 @@ def _checked(check: "object", log: Log) -> Iterator[None]:
 
 def addresses(host: str) -> list[str]:
     """The IPv4 addresses at which a listener on `host` is reached, loopback only if there is nothing else."""
-    import ipaddress
-    import socket
+    from appliance.discovery.beacon import interface_addresses
 
-    import psutil
-
-    if not ipaddress.ip_address(host).is_unspecified:
-        return [host]
-    stats = psutil.net_if_stats()
-    found = [
-        entry.address
-        for name, entries in psutil.net_if_addrs().items()
-        for entry in entries
-        if entry.family == socket.AF_INET and name in stats and stats[name].isup
-    ]
-    return [a for a in found if not ipaddress.ip_address(a).is_loopback] or found
+    return interface_addresses(host)
 
 
 def _port_of_receiver(box: Box) -> int | None:
