@@ -2,7 +2,8 @@
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
@@ -31,14 +32,28 @@ _STORAGE_SERVICE = UID("1.2.840.10008.4.2")
 _STORAGE_UIDS = frozenset(str(uid) for uid in _STORAGE_CLASSES.values())
 
 
+class NetworkService(Protocol):
+    """A service class beside verification and storage."""
+
+    @property
+    def abstract_syntaxes(self) -> frozenset[str]:
+        """The SOP classes that it serves."""
+
+    def handlers(self) -> list[evt.EventHandlerType]:
+        """What it does on pynetdicom's intervention events."""
+
+
 class Listener:
     """Accepts associations from start to stop."""
 
-    def __init__(self, *, ae_title: str, intake: Intake, policy: Policy, log: Log) -> None:
+    def __init__(
+        self, *, ae_title: str, intake: Intake, policy: Policy, log: Log, services: Sequence[NetworkService] = ()
+    ) -> None:
         _config.LOG_REQUEST_IDENTIFIERS = False
         _config.LOG_RESPONSE_IDENTIFIERS = False
         _config.LOG_HANDLER_LEVEL = "none"
         self._intake = intake
+        self._served = frozenset({str(VERIFICATION)}).union(*(service.abstract_syntaxes for service in services))
         self._ae = AE(ae_title=ae_title)
         self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         self._ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -54,6 +69,7 @@ class Listener:
             (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_C_ECHO, handle_echo),
             (evt.EVT_C_STORE, handle_store, [intake, policy, log]),
+            *(handler for service in services for handler in service.handlers()),
         ]
         self._server: ThreadedAssociationServer | None = None
 
@@ -84,7 +100,7 @@ class Listener:
 
     def _requested(self, event: Event) -> None:
         """Support exactly what this requestor proposes, less what is refused."""
-        event.assoc.acceptor.supported_contexts = supported(_proposed(event))
+        event.assoc.acceptor.supported_contexts = supported(_proposed(event), self._served)
 
     def _name_storage_classes(self, event: Event) -> dict[UID, SOPClassCommonExtendedNegotiation]:
         """Serve SOP classes that are unknown here, private ones among them, by the storage service class."""
@@ -104,12 +120,12 @@ class Listener:
             dimse.sink.discard()
 
 
-def supported(proposed: Iterable[PresentationContext]) -> list[PresentationContext]:
-    """What to accept of a proposal: verification, every storage class and every class unknown here."""
+def supported(proposed: Iterable[PresentationContext], served: frozenset[str]) -> list[PresentationContext]:
+    """What to accept of a proposal: classes that are served, every storage class and every class unknown here."""
     accepted: dict[UID, list[str | UID]] = {}
     for context in proposed:
         abstract_syntax = context.abstract_syntax
-        if abstract_syntax is not None and (abstract_syntax == VERIFICATION or is_storage(abstract_syntax)):
+        if abstract_syntax is not None and (str(abstract_syntax) in served or is_storage(abstract_syntax)):
             syntaxes: list[str | UID] = [uid for uid in context.transfer_syntax if str(uid) not in REFUSED]
             accepted.setdefault(abstract_syntax, []).extend(syntaxes)
     return [build_context(abstract_syntax, syntaxes) for abstract_syntax, syntaxes in accepted.items() if syntaxes]
