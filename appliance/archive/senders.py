@@ -27,6 +27,15 @@ class Sender:
     state: SenderState
     first_seen_at: str
     last_seen_at: str
+    listen_port: int | None = None
+    """Where the unit itself listens, for the connection test, commitment and C-MOVE."""
+    certificate_pem: str | None = None
+    """Set: the unit is believed over TLS with this certificate only."""
+    rules: str = "{}"
+    """JSON of what is repaired of its pictures, see appliance.dicom.repair."""
+    former_rules: str | None = None
+    clock_skew_s: int | None = None
+    """The unit's clock less ours, as last seen."""
     waiting_instances: int = 0
     """Instances in quarantine."""
 
