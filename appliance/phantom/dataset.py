@@ -11,7 +11,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from appliance import __version__
-from appliance.phantom.patient import PhantomPatient, code_item, patient_module
+from appliance.dicom.vocabulary import code_item
+from appliance.phantom.patient import PhantomPatient, patient_module
 from appliance.phantom.protocols import PROTOCOLS, Protocol, View
 from appliance.phantom.radiographs import VIEWS, radiograph
 

@@ -1,24 +1,11 @@
-"""Who lies on the phantom's table, and the codes of species and breed."""
+"""Who lies on the phantom's table."""
 
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-Code = tuple[str, str, str]
-
-# PS3.16 CID 7454 (animal taxonomic rank) and CID 7480 (breed); a species or breed not listed goes without a code.
-SPECIES: dict[str, Code] = {
-    "Canine": ("448771007", "SCT", "Canis lupus subspecies familiaris"),
-    "Feline": ("448169003", "SCT", "Felis catus"),
-    "Equine": ("35354009", "SCT", "Equus caballus"),
-}
-BREEDS: dict[str, Code] = {
-    "Labrador retriever dog": ("62137007", "SCT", "Labrador retriever dog breed"),
-    "Golden retriever dog": ("58108001", "SCT", "Golden retriever dog breed"),
-    "German shepherd dog": ("42252000", "SCT", "German shepherd dog"),
-    "Boxer dog": ("42250008", "SCT", "Boxer dog"),
-}
+from appliance.dicom.vocabulary import BREEDS, SPECIES, code_items
 
 
 @dataclass(frozen=True)
@@ -53,13 +40,6 @@ PERSON = PhantomPatient(
 )
 
 
-def code_item(code: Code) -> Dataset:
-    """An item of a code sequence (PS3.3 8.8)."""
-    ds = Dataset()
-    ds.CodeValue, ds.CodingSchemeDesignator, ds.CodeMeaning = code
-    return ds
-
-
 def patient_module(patient: PhantomPatient) -> Dataset:
     """Patient and Patient Study modules (PS3.3 C.7.1.1, C.7.2.2)."""
     ds = Dataset()
@@ -74,11 +54,9 @@ def patient_module(patient: PhantomPatient) -> Dataset:
 def _veterinary(patient: PhantomPatient) -> Dataset:
     ds = Dataset()
     ds.PatientSpeciesDescription = patient.species
-    ds.PatientSpeciesCodeSequence = Sequence(
-        [code_item(SPECIES[patient.species])] if patient.species in SPECIES else []
-    )
+    ds.PatientSpeciesCodeSequence = code_items(SPECIES.get(patient.species))
     ds.PatientBreedDescription = patient.breed
-    ds.PatientBreedCodeSequence = Sequence([code_item(BREEDS[patient.breed])] if patient.breed in BREEDS else [])
+    ds.PatientBreedCodeSequence = code_items(BREEDS.get(patient.breed))
     ds.BreedRegistrationSequence = Sequence([])
     ds.PatientSexNeutered = patient.neutered
     ds.ResponsiblePerson = patient.owner

@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 
-from appliance.phantom.patient import DOG, PERSON, Code, PhantomPatient
+from appliance.dicom.vocabulary import Code
+from appliance.phantom.patient import DOG, PERSON, PhantomPatient
 
-RIGHT_LATERAL: Code = ("399198007", "SCT", "right lateral")  # CID 4010 and 7484
-LEFT_LATERAL: Code = ("399173006", "SCT", "left lateral")
-VENTRO_DORSAL: Code = ("442441009", "SCT", "Ventro-dorsal")  # CID 7484
-RECUMBENT: Code = ("102538003", "SCT", "recumbent")  # CID 19
-ERECT: Code = ("C86043", "NCIt", "erect")
-RIGHT_DECUBITUS: Code = ("102535000", "SCT", "right lateral decubitus")  # CID 20
-LEFT_DECUBITUS: Code = ("102536004", "SCT", "left lateral decubitus")
-SUPINE: Code = ("40199007", "SCT", "supine")
-CHEST: Code = ("816094009", "SCT", "Chest")  # CID 4009 and 7483
-CERVICAL_SPINE: Code = ("122494005", "SCT", "Cervical spine")
+RIGHT_LATERAL = Code("399198007", "SCT", "right lateral")  # CID 4010 and 7484
+LEFT_LATERAL = Code("399173006", "SCT", "left lateral")
+VENTRO_DORSAL = Code("442441009", "SCT", "Ventro-dorsal")  # CID 7484
+RECUMBENT = Code("102538003", "SCT", "recumbent")  # CID 19
+ERECT = Code("C86043", "NCIt", "erect")
+RIGHT_DECUBITUS = Code("102535000", "SCT", "right lateral decubitus")  # CID 20
+LEFT_DECUBITUS = Code("102536004", "SCT", "left lateral decubitus")
+SUPINE = Code("40199007", "SCT", "supine")
+CHEST = Code("816094009", "SCT", "Chest")  # CID 4009 and 7483
+CERVICAL_SPINE = Code("122494005", "SCT", "Cervical spine")
 
 
 @dataclass(frozen=True)

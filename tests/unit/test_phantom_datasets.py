@@ -11,10 +11,11 @@ from pydicom.dataset import Dataset
 from pydicom.sr._concepts_dict import concepts
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation
 
+from appliance.dicom.vocabulary import BREEDS, SPECIES, Code
 from appliance.phantom import protocols
 from appliance.phantom.ct import ct_slice, ct_slices
 from appliance.phantom.dataset import phantom_study
-from appliance.phantom.patient import BREEDS, SPECIES, Code, PhantomPatient
+from appliance.phantom.patient import PhantomPatient
 from appliance.phantom.protocols import PROTOCOLS
 from appliance.phantom.unit import write
 

@@ -1,0 +1,71 @@
+"""Codes of species and breeds, and the views of common exams."""
+
+from typing import NamedTuple
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+
+class Code(NamedTuple):
+    """A coded entry (PS3.3 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+# PS3.16 CID 7454 (animal taxonomic rank): plain words -> code; what is not listed goes without a code.
+SPECIES: dict[str, Code] = {
+    "Canine": Code("448771007", "SCT", "Canis lupus subspecies familiaris"),
+    "Feline": Code("448169003", "SCT", "Felis catus"),
+    "Equine": Code("35354009", "SCT", "Equus caballus"),
+}
+SPECIES_WORDS = {"dog": "Canine", "cat": "Feline", "horse": "Equine"}
+# PS3.16 CID 7480 (breed)
+BREEDS: dict[str, Code] = {
+    "Labrador retriever dog": Code("62137007", "SCT", "Labrador retriever dog breed"),
+    "Golden retriever dog": Code("58108001", "SCT", "Golden retriever dog breed"),
+    "German shepherd dog": Code("42252000", "SCT", "German shepherd dog"),
+    "Boxer dog": Code("42250008", "SCT", "Boxer dog"),
+}
+
+
+def species_of(word: str) -> str:
+    """The species as the standard names it for a word that staff use: 'dog' is 'Canine'."""
+    word = word.strip()
+    return SPECIES_WORDS.get(word.casefold(), next((s for s in SPECIES if s.casefold() == word.casefold()), word))
+
+
+def code_item(code: Code) -> Dataset:
+    """An item of a code sequence (PS3.3 8.8)."""
+    ds = Dataset()
+    ds.CodeValue, ds.CodingSchemeDesignator, ds.CodeMeaning = code
+    return ds
+
+
+def code_items(code: Code | None) -> Sequence:
+    """A code sequence with one item, or none."""
+    return Sequence([] if code is None else [code_item(code)])
+
+
+class Protocol(NamedTuple):
+    """An exam by name with the views that it is expected to have."""
+
+    name: str
+    practice: str
+    modality: str
+    body_part: str
+    views: tuple[str, ...]
+
+
+# Customary sets; a clinic edits them on the page.
+PROTOCOLS: tuple[Protocol, ...] = (
+    Protocol("Thorax 3 views", "vet", "DX", "THORAX", ("R LL", "L LL", "VD")),
+    Protocol("Thorax 2 views", "vet", "DX", "THORAX", ("R LL", "VD")),
+    Protocol("Abdomen 2 views", "vet", "DX", "ABDOMEN", ("R LL", "VD")),
+    Protocol("Hip VD", "vet", "DX", "PELVIS", ("VD",)),
+    Protocol("Cervical AP + lateral", "chiro", "DX", "CSPINE", ("AP", "LL")),
+    Protocol("Lumbar AP + lateral", "chiro", "DX", "LSPINE", ("AP", "LL")),
+    Protocol("Foot AP + lateral + oblique", "podiatry", "DX", "FOOT", ("AP", "LL", "OBLIQUE")),
+    Protocol("Chest PA + lateral", "human", "DX", "CHEST", ("PA", "LL")),
+)
