@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from appliance.courier.requests import Requests
     from appliance.courier.uplink import ArchiveClient
     from appliance.dimse.listener import Listener
+    from appliance.exams.commitment import Commitments
+    from appliance.exams.procedure_steps import ProcedureSteps
+    from appliance.exams.worklist import Worklist
     from appliance.reading.cases import Cases
     from appliance.reading.desk import Desk
     from webui.services import BoxFacts
@@ -88,6 +91,24 @@ class Box:
         from appliance.archive.senders import Senders
 
         return Senders(self.database)
+
+    @cached_property
+    def worklist(self) -> "Worklist":
+        from appliance.exams.worklist import Worklist
+
+        return Worklist(self.database)
+
+    @cached_property
+    def procedure_steps(self) -> "ProcedureSteps":
+        from appliance.exams.procedure_steps import ProcedureSteps
+
+        return ProcedureSteps(self.database)
+
+    @cached_property
+    def commitments(self) -> "Commitments":
+        from appliance.exams.commitment import Commitments
+
+        return Commitments(self.database, self.blobs)
 
     @cached_property
     def accounts(self) -> "Accounts":
@@ -169,10 +190,30 @@ class Box:
 
     def listener(self, log: Log) -> "Listener":
         """The receiver's application entity."""
+        from appliance.dimse.commitment import CommitmentService
         from appliance.dimse.listener import Listener
         from appliance.dimse.policy import Policy
+        from appliance.dimse.procedure_steps import ProcedureStepService
+        from appliance.dimse.worklist import WorklistService
 
-        return Listener(ae_title=self.settings.ae_title, intake=self.intake, policy=Policy(self.senders), log=log)
+        policy = Policy(self.senders)
+        return Listener(
+            ae_title=self.settings.ae_title,
+            intake=self.intake,
+            policy=policy,
+            log=log,
+            services=[
+                WorklistService(worklist=self.worklist, policy=policy, log=log),
+                ProcedureStepService(steps=self.procedure_steps, policy=policy, log=log),
+                CommitmentService(
+                    ae_title=self.settings.ae_title,
+                    commitments=self.commitments,
+                    senders=self.senders,
+                    policy=policy,
+                    log=log,
+                ),
+            ],
+        )
 
     def crew(self, log: Log) -> "Crew":
         """The courier's loops; an unexpected error ends the process, and the supervisor starts it again."""

@@ -13,6 +13,7 @@ from appliance.errors import NotFound
 
 SenderState = Literal["unknown", "accepted", "blocked"]
 QUARANTINE_MAX_INSTANCES = 200
+MAXIMUM_UNKNOWN = 50  # peers that sent nothing; somebody who makes up names fills no disk
 QUARANTINE_MAX_BYTES = 500 * 10**6
 
 
@@ -65,6 +66,17 @@ class Senders:
             f"{_SELECT} WHERE kind = ? AND name = ? AND address = ?", [kind, name, address]
         )
         return next((Sender(**row) for row in rows), None)
+
+    def seen(self, provenance: Provenance) -> None:
+        """Remember an unknown peer that asked for something, so that the page can offer to accept it."""
+        with self._database.write() as db:
+            ensure_sender(db, provenance)
+            db.conn.execute(
+                "DELETE FROM sender WHERE state = 'unknown' AND id NOT IN (SELECT sender_id FROM instance)"
+                " AND id NOT IN (SELECT sender_id FROM former_sender)"
+                " AND id NOT IN (SELECT id FROM sender WHERE state = 'unknown' ORDER BY last_seen_at DESC LIMIT ?)",
+                [MAXIMUM_UNKNOWN],
+            )
 
     def quarantine_is_full(self, sender_id: int) -> bool:
         """Whether an unknown sender has used up what is kept for it."""

@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from pydicom.uid import UID
@@ -40,7 +40,10 @@ class NetworkService(Protocol):
         """The SOP classes that it serves."""
 
     def handlers(self) -> list[evt.EventHandlerType]:
-        """What it does on pynetdicom's intervention events."""
+        """What it does on pynetdicom's events, C-FIND excepted."""
+
+    def find_handlers(self) -> Mapping[str, Callable[..., object]]:
+        """What it does on C-FIND, by SOP class."""
 
 
 class Listener:
@@ -69,6 +72,7 @@ class Listener:
             (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_C_ECHO, handle_echo),
             (evt.EVT_C_STORE, handle_store, [intake, policy, log]),
+            (evt.EVT_C_FIND, _find, [{uid: find for s in services for uid, find in s.find_handlers().items()}]),
             *(handler for service in services for handler in service.handlers()),
         ]
         self._server: ThreadedAssociationServer | None = None
@@ -118,6 +122,11 @@ class Listener:
         dimse = event.assoc.dimse
         if isinstance(dimse, StreamingDimse) and dimse.message is not None and dimse.sink is not None:
             dimse.sink.discard()
+
+
+def _find(event: Event, by_class: Mapping[str, Callable[[Event], Iterator[object]]]) -> Iterator[object]:
+    """C-FIND goes to the service of its SOP class."""
+    yield from by_class[str(event.context.abstract_syntax)](event)
 
 
 def supported(proposed: Iterable[PresentationContext], served: frozenset[str]) -> list[PresentationContext]:

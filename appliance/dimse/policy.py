@@ -24,6 +24,14 @@ class QuarantineFull(BuckyError):
     hint = "Accept or block it on the page under Devices."
 
 
+class NotPaired(BuckyError):
+    """Somebody who is not accepted asks for what only the clinic's own devices may have."""
+
+    code = "not-paired"
+    message = "This device is not accepted yet."
+    hint = "Accept it on the page under Devices."
+
+
 def provenance_of(association: Association) -> Provenance:
     """Where an instance of this association comes from, as of now."""
     requestor = association.requestor
@@ -45,3 +53,11 @@ class Policy:
             raise SenderBlocked
         if self._senders.quarantine_is_full(sender.id):
             raise QuarantineFull
+
+    def check_accepted(self, association: Association) -> None:
+        """Raise NotPaired unless a person accepted the peer; a new one is then shown on the page."""
+        peer = provenance_of(association)
+        sender = self._senders.find(peer.kind, peer.name, peer.address)
+        if sender is None or sender.state != "accepted":
+            self._senders.seen(peer)
+            raise NotPaired

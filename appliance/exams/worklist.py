@@ -47,7 +47,10 @@ class Worklist:
             "patient_id": values["patient_id"] or _patient_id(db, values),
             "study_instance_uid": str(generate_uid(prefix=None)),
             "state": "scheduled",
-            "source": source, "created_by": by, "created_at": when, "changed_at": when,
+            "source": source,
+            "created_by": by,
+            "created_at": when,
+            "changed_at": when,
         }
         marks = ", ".join("?" for _ in row)
         sql = f"INSERT INTO exam ({', '.join(row)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - our own columns
