@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance import __version__, commands
+from appliance import __version__, commands, commands_worklist
 from appliance.errors import BuckyError
 from appliance.logs import quiet_libraries
 from appliance.settings import Settings, load
@@ -80,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_setup(command("setup", commands.set_up, "the first run without a browser"))
     _add_token(command("token", commands.token, "tokens for programs"))
     _add_modality(command("modality", commands.modality, "X-ray units and other senders"))
+    listed = command("worklist", commands_worklist.worklist, "exams for the X-ray unit's worklist")
+    commands_worklist.add_arguments(listed, _common())
     _add_destination(command("destination", commands.destination, "readers and archives to send to"))
     _add_study(command("study", commands.study, "studies on the box"))
     take = command("import", commands.import_files, "take DICOM files into the archive")

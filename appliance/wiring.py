@@ -223,6 +223,7 @@ class Box:
         from appliance.courier.previews import PreviewWorker
         from appliance.courier.results import ResultsWorker
         from appliance.courier.uplink import Uplink
+        from appliance.exams.files import FolderWatch
 
         uplink = Uplink(self.queue, self.blobs)
 
@@ -252,7 +253,11 @@ class Box:
         return Crew(
             watch=self.watch,
             destinations=self.destinations,
-            steady={"previews": PreviewWorker(self.catalogue, self.shelf), "routing": RoutingWorker(self.queue)},
+            steady={
+                "previews": PreviewWorker(self.catalogue, self.shelf),
+                "routing": RoutingWorker(self.queue),
+                "worklist": FolderWatch(self.worklist, self.settings.data / "worklist"),
+            },
             for_destination=for_destination,
             on_error=on_error,
         )

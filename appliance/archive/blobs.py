@@ -71,6 +71,7 @@ class Incoming:
 def file_preamble(said: CommandUids, provenance: Provenance) -> bytes:
     """A zeroed preamble (CVE-2019-11687), the prefix and our file meta information (PS3.10 7.1)."""
     meta = FileMetaDataset()
+    meta.FileMetaInformationGroupLength = 0  # there, so that pydicom writes the right one
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = UID(said.sop_class_uid)
     meta.MediaStorageSOPInstanceUID = UID(said.sop_instance_uid)

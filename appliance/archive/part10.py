@@ -17,7 +17,7 @@ from appliance.dicom.record import CommandUids
 from appliance.dicom.transfer_syntaxes import REFUSED
 from appliance.errors import NotDicom
 
-_HEAD_BYTES = 64 * 1024  # enough for any file meta information; what exceeds it is refused
+HEAD_BYTES = 64 * 1024  # enough for any file meta information; what exceeds it is refused
 _CHUNK_BYTES = 1 << 20
 _PREAMBLE_BYTES = 132
 
@@ -36,7 +36,7 @@ class Part10Sink:
         if self._incoming is not None:
             return self._incoming.write(chunk)
         self._head += chunk
-        if len(self._head) >= _HEAD_BYTES:
+        if len(self._head) >= HEAD_BYTES:
             self._begin()
         return len(chunk)
 

@@ -1,6 +1,7 @@
 """Storage commitment push model service class (PS3.4 annex J) as SCP."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -24,6 +25,7 @@ WELL_KNOWN_INSTANCE = "1.2.840.10008.1.20.1.1"  # PS3.4 J.3.5
 _ALL_SAFE, _SOME_FAILED = 1, 2  # event types, PS3.4 J.3.3
 _CHECK_EVERY_S = 5.0
 _ANSWER_S = 15
+_AFTER_ANSWER_S = 0.2  # the answer to N-ACTION goes out first
 
 
 class CommitmentService:
@@ -97,6 +99,7 @@ class CommitmentService:
         while True:
             self._wake.wait(_CHECK_EVERY_S)
             self._wake.clear()
+            time.sleep(_AFTER_ANSWER_S)
             for commitment in self._commitments.due():
                 self._serve(commitment)
 

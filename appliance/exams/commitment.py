@@ -10,6 +10,7 @@ from appliance.archive.blobs import BlobStore
 from appliance.archive.database import Database
 from appliance.archive.digest import dataset_digest
 from appliance.clock import after, stamp
+from appliance.errors import NotDicom
 
 # Failure reasons, PS3.3 C.14.1.1
 PROCESSING_FAILURE = 0x0110
@@ -120,7 +121,7 @@ class Commitments:
 def _is_whole(path: Path, dataset_sha256: str) -> bool:
     try:
         return dataset_digest(path) == dataset_sha256
-    except (OSError, ValueError):  # gone, unreadable, or its header is damaged
+    except (OSError, NotDicom):  # gone, unreadable, or its header is damaged
         return False
 
 
