@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance import __version__, commands, commands_worklist
+from appliance import __version__, commands, commands_modality, commands_worklist
 from appliance.errors import BuckyError
 from appliance.logs import quiet_libraries
 from appliance.settings import Settings, load
@@ -35,7 +35,7 @@ def _default_data(command: str) -> Path:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    keys = ("host", "http_port", "dicom_port", "ae_title", "mdns")
+    keys = ("host", "http_port", "dicom_port", "dicom_tls_port", "dicom_tls", "ae_title", "mdns")
     given = {key: getattr(args, key, None) for key in keys}
     args.json = getattr(args, "json", False)
     data = getattr(args, "data", None) or _default_data(args.command)
@@ -44,6 +44,7 @@ def _settings(args: argparse.Namespace) -> Settings:
             **given,
             "http_port": given["http_port"] or _reader_default(given["http_port"], 8090),
             "dicom_port": given["dicom_port"] or _reader_default(given["dicom_port"], 11113),
+            "dicom_tls_port": given["dicom_tls_port"] or _reader_default(given["dicom_tls_port"], 2763),
             "ae_title": given["ae_title"] or "BUCKYREADER",
         }
     return load(Path(data), command_line=given)
@@ -79,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--once", action="store_true", help="stop when the phantom has arrived at the reader")
     _add_setup(command("setup", commands.set_up, "the first run without a browser"))
     _add_token(command("token", commands.token, "tokens for programs"))
-    _add_modality(command("modality", commands.modality, "X-ray units and other senders"))
+    units = command("modality", commands_modality.modality, "X-ray units and other senders")
+    commands_modality.add_arguments(units, _common())
     listed = command("worklist", commands_worklist.worklist, "exams for the X-ray unit's worklist")
     commands_worklist.add_arguments(listed, _common())
     _add_destination(command("destination", commands.destination, "readers and archives to send to"))
@@ -95,6 +97,8 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (default 0.0.0.0)")
     parser.add_argument("--http-port", help="port of the page")
     parser.add_argument("--dicom-port", help="port of the DICOM services")
+    parser.add_argument("--dicom-tls-port", help="port of the DICOM services over TLS")
+    parser.add_argument("--no-dicom-tls", dest="dicom_tls", action="store_false", default=None, help="no TLS listener")
     parser.add_argument("--ae-title", help="AE title")
     parser.add_argument("--no-mdns", dest="mdns", action="store_false", default=None, help="stay unannounced")
 
@@ -119,15 +123,6 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--role", required=True, choices=["viewer", "technician", "doctor", "administrator"])
     actions.add_parser("list", help="all tokens", parents=[_common()])
     actions.add_parser("revoke", help="make a token worthless", parents=[_common()]).add_argument("name")
-
-
-def _add_modality(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="all senders", parents=[_common()])
-    for name, help_text in (("accept", "take its pictures"), ("block", "refuse its pictures")):
-        action = actions.add_parser(name, help=help_text, parents=[_common()])
-        action.add_argument("ae", metavar="AE")
-        action.add_argument("--address", default="", metavar="IP")
 
 
 def _add_destination(parser: argparse.ArgumentParser) -> None:

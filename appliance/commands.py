@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.clock import stamp
-from appliance.errors import BadInput, BuckyError, NotFound
+from appliance.errors import BuckyError
 from appliance.settings import KEYS, Settings
-from appliance.validators import valid_ae_title
 from appliance.wiring import Box
 
 Args = argparse.Namespace
@@ -33,8 +32,9 @@ def _run(kind: str, settings: Settings) -> int:
     accounts = box.accounts  # opens the database: a bad folder or schema is told before any role starts
     code = accounts.setup_code() if accounts.needs_setup else None
 
-    def on_ready(http: str, dicom: str) -> None:
-        print(f"ready http={http} dicom={dicom}", flush=True)
+    def on_ready(http: str, dicom: str, dicom_tls: str | None) -> None:
+        tls = f" dicom-tls={dicom_tls}" if dicom_tls else ""
+        print(f"ready http={http} dicom={dicom}{tls}", flush=True)
         port = http.rpartition(":")[2]
         for address in _page_hosts(settings):
             print(f"page: http://{address}:{port}/", flush=True)
@@ -68,7 +68,7 @@ def set_up(args: Args, settings: Settings) -> None:
     """The first run without a browser; the password comes on standard input."""
     password = sys.stdin.readline().rstrip("\n")
     Box(settings).accounts.set_up(clinic=args.clinic, kind=args.kind, name=args.admin, password=password)
-    _print(args, {"clinic": args.clinic, "administrator": args.admin}, [f"{args.clinic} is set up."])
+    show(args, {"clinic": args.clinic, "administrator": args.admin}, [f"{args.clinic} is set up."])
 
 
 def token(args: Args, settings: Settings) -> None:
@@ -76,48 +76,14 @@ def token(args: Args, settings: Settings) -> None:
     tokens = Box(settings).tokens
     if args.action == "create":
         text = tokens.create(args.name, args.role)
-        _print(args, {"name": args.name, "role": args.role, "token": text}, [text])
+        show(args, {"name": args.name, "role": args.role, "token": text}, [text])
     elif args.action == "revoke":
         tokens.revoke(args.name)
-        _print(args, {"revoked": args.name}, [f"{args.name} is revoked."])
+        show(args, {"revoked": args.name}, [f"{args.name} is revoked."])
     else:
         found = tokens.all()
         rows = [{"name": t.name, "role": t.role, "created_at": t.created_at} for t in found]
-        _print(args, rows, [f"{t.name}\t{t.role}\t{t.created_at}" for t in found])
-
-
-def modality(args: Args, settings: Settings) -> None:
-    """List, accept and block senders."""
-    senders = Box(settings).senders
-    if args.action == "list":
-        found = senders.all()
-        rows = [
-            {
-                "ae_title": s.name,
-                "address": s.address,
-                "state": s.state,
-                "last_seen_at": s.last_seen_at,
-                "waiting_instances": s.waiting_instances,
-            }
-            for s in found
-        ]
-        lines = [f"{s.name}\t{s.address}\t{s.state}\t{s.waiting_instances} waiting\t{s.last_seen_at}" for s in found]
-        _print(args, rows, lines)
-        return
-    try:
-        ae_title = valid_ae_title(args.ae)
-    except ValueError as error:
-        raise BadInput(field="AE title", reason=str(error)) from None
-    if args.action == "accept":
-        senders.accept_title(ae_title, args.address)
-        _print(args, {"accepted": ae_title}, [f"{ae_title} is accepted."])
-    else:
-        seen = [s for s in senders.all() if s.name == ae_title and args.address in ("", s.address)]
-        if not seen:
-            raise NotFound(what="device")
-        for sender in seen:
-            senders.block(sender.id)
-        _print(args, {"blocked": ae_title}, [f"{ae_title} is blocked."])
+        show(args, rows, [f"{t.name}\t{t.role}\t{t.created_at}" for t in found])
 
 
 def destination(args: Args, settings: Settings) -> None:
@@ -126,7 +92,7 @@ def destination(args: Args, settings: Settings) -> None:
     if args.action == "add":
         secret = sys.stdin.readline().strip() if args.token_stdin else None
         added = box.destinations.add(args.name, args.dicomweb, token=secret, auto=args.auto)
-        _print(args, {"name": added.name, "url": added.url, "auto": added.auto}, [f"{added.name} is added."])
+        show(args, {"name": added.name, "url": added.url, "auto": added.auto}, [f"{added.name} is added."])
     elif args.action == "list":
         _list_destinations(args, box)
     else:
@@ -143,21 +109,21 @@ def _list_destinations(args: Args, box: Box) -> None:
             {"name": d.name, "url": d.url, "auto": d.auto, "state": state, "waiting": waiting, "trouble": trouble}
         )
         lines.append(f"{d.name}\t{d.url}\t{state}\t{waiting} waiting\t{trouble or ''}".rstrip())
-    _print(args, rows, lines)
+    show(args, rows, lines)
 
 
 def _change_destination(args: Args, box: Box) -> None:
     found = box.destinations.by_name(args.name)
     if args.action == "test":
         box.client_for(found).probe()
-        _print(args, {"name": found.name, "reachable": True}, [f"{found.name} answers."])
+        show(args, {"name": found.name, "reachable": True}, [f"{found.name} answers."])
     elif args.action == "remove":
         box.destinations.remove(found.id)
-        _print(args, {"removed": found.name}, [f"{found.name} is removed."])
+        show(args, {"removed": found.name}, [f"{found.name} is removed."])
     else:
         paused = args.action == "pause"
         box.destinations.pause(found.id, paused=paused)
-        _print(args, {"name": found.name, "paused": paused}, [f"{found.name} is {'paused' if paused else 'active'}."])
+        show(args, {"name": found.name, "paused": paused}, [f"{found.name} is {'paused' if paused else 'active'}."])
 
 
 def study(args: Args, settings: Settings) -> int:
@@ -174,7 +140,7 @@ def study(args: Args, settings: Settings) -> int:
 
         target = box.destinations.by_name(args.destination)
         box.queue.request(found.id, target.id, PRIORITIES[args.urgency], "command line", str(generate_uid()))
-        _print(args, {"study": args.uid, "destination": target.name}, [f"The study is queued for {target.name}."])
+        show(args, {"study": args.uid, "destination": target.name}, [f"The study is queued for {target.name}."])
         return 0
     return _verify(args, box, found.id) if args.action == "verify" else _show(args, box, found.id)
 
@@ -192,7 +158,7 @@ def _list_studies(args: Args, box: Box) -> None:
         }
         for line in box.catalogue.recent(limit=100)
     ]
-    _print(args, rows, ["\t".join(str(value or "") for value in row.values()) for row in rows])
+    show(args, rows, ["\t".join(str(value or "") for value in row.values()) for row in rows])
 
 
 def _show(args: Args, box: Box, study_id: int) -> int:
@@ -210,7 +176,7 @@ def _show(args: Args, box: Box, study_id: int) -> int:
         }
         for i in box.catalogue.instances(study_id)
     ]
-    _print(args, rows, [f"{row['sop_instance_uid']}\t{row['view']}\t{row['dataset_sha256']}" for row in rows])
+    show(args, rows, [f"{row['sop_instance_uid']}\t{row['view']}\t{row['dataset_sha256']}" for row in rows])
     return 0
 
 
@@ -221,7 +187,7 @@ def _verify(args: Args, box: Box, study_id: int) -> int:
         for p in progress
     ]
     lines = [f"{p.destination_name}: {p.verified} of {p.total} confirmed" for p in progress] or ["Not sent anywhere."]
-    _print(args, rows, lines)
+    show(args, rows, lines)
     return 0 if progress and all(p.complete for p in progress) else 1
 
 
@@ -239,7 +205,7 @@ def import_files(args: Args, settings: Settings) -> int:
         except (BuckyError, OSError) as error:
             reason = error.text if isinstance(error, BuckyError) else str(error.strerror)
             rows.append({"file": str(path), "outcome": "refused", "reason": reason})
-    _print(args, rows, [f"{row['outcome']}\t{row['file']}\t{row.get('reason', '')}".rstrip() for row in rows])
+    show(args, rows, [f"{row['outcome']}\t{row['file']}\t{row.get('reason', '')}".rstrip() for row in rows])
     return 1 if any(row["outcome"] == "refused" for row in rows) else 0
 
 
@@ -261,7 +227,7 @@ def status(args: Args, settings: Settings) -> None:
     unknown = sum(1 for s in box.senders.all() if s.state == "unknown")
     facts = {"studies": box.catalogue.count(), "free_bytes": free, "unknown_devices": unknown, "troubles": troubles}
     lines = [f"{facts['studies']} studies", f"{free // 2**20} MB free", f"{unknown} devices wait to be accepted"]
-    _print(args, facts, lines + [f"{name}: {text}" for name, text in troubles.items()])
+    show(args, facts, lines + [f"{name}: {text}" for name, text in troubles.items()])
 
 
 def show_settings(args: Args, settings: Settings) -> None:
@@ -270,10 +236,10 @@ def show_settings(args: Args, settings: Settings) -> None:
         {"key": key, "value": getattr(settings, key), "source": settings.sources[key], "meaning": spec.meaning}
         for key, spec in KEYS.items()
     ]
-    _print(args, rows, [f"{r['key']} = {r['value']!r}  ({r['source']}; {r['meaning']})" for r in rows])
+    show(args, rows, [f"{r['key']} = {r['value']!r}  ({r['source']}; {r['meaning']})" for r in rows])
 
 
-def _print(args: Args, facts: object, lines: Iterable[str]) -> None:
+def show(args: Args, facts: object, lines: Iterable[str]) -> None:
     if args.json:
         print(json.dumps(facts, ensure_ascii=False))
         return

@@ -6,8 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from appliance.errors import BadInput
-from appliance.exams.exam import FIELDS, Exam
-from appliance.exams.files import SAMPLE, import_csv
+from appliance.exams.exam import FIELDS, SAMPLE, Exam
 from appliance.settings import Settings
 from appliance.wiring import Box
 
@@ -43,6 +42,8 @@ def worklist(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _import(args: argparse.Namespace, settings: Settings) -> int:
+    from appliance.exams.files import import_csv
+
     try:
         content = Path(args.file).read_bytes()
     except OSError as error:

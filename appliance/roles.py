@@ -18,6 +18,7 @@ from appliance.settings import Settings
 from appliance.wiring import Box, keep_receiver_lean
 
 if TYPE_CHECKING:
+    from appliance.dimse.listener import Listener
     from webui.services import BoxFacts
 
 BEACON_CHECK_S = 30.0
@@ -46,11 +47,25 @@ def run_receiver(kind: str, settings: Settings, log: Log, stop: threading.Event)
     listener = box.listener(log)
     port = listener.start(settings.host, settings.dicom_port)
     _say_listening("dicom", settings.host, port)
+    if settings.dicom_tls:
+        _listen_with_tls(box, listener, log)
     with _dicom_beacon(box, port, log):
         stop.wait()
     listener.stop()
     log.event("stopped")
     _end_now()
+
+
+def _listen_with_tls(box: Box, listener: "Listener", log: Log) -> None:
+    """DICOM over TLS beside the plain port; a port that is taken must not keep the X-ray unit out."""
+    settings = box.settings
+    try:
+        contexts = box.tls_contexts(addresses(settings.host))
+        port = listener.start(settings.host, settings.dicom_tls_port, context_for=contexts.for_address)
+    except PortInUse as error:
+        log.event("tls-unavailable", code=error.code, port=settings.dicom_tls_port)
+        return
+    _say_listening("dicom-tls", settings.host, port)
 
 
 @contextlib.contextmanager

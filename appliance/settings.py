@@ -41,6 +41,13 @@ def _valid_megabytes(value: object) -> int:
     return number
 
 
+def _valid_count(value: object) -> int:
+    try:
+        return _valid_megabytes(value)
+    except ValueError:
+        raise ValueError("a number from 0 to 10000000") from None
+
+
 def _text(check: Callable[[str], Any]) -> Callable[[object], Any]:
     return lambda value: check(str(value))
 
@@ -58,8 +65,12 @@ KEYS: Mapping[str, Key] = {
     "host": Key("0.0.0.0", _valid_address, "address to listen on"),  # noqa: S104 - the X-ray unit must reach the box
     "http_port": Key(8080, _text(valid_port), "port of the page; 0 takes a free one"),
     "dicom_port": Key(11112, _text(valid_port), "port of the DICOM services; 0 takes a free one"),
+    "dicom_tls_port": Key(2762, _text(valid_port), "port of the DICOM services over TLS; 0 takes a free one"),
+    "dicom_tls": Key(True, _valid_flag, "whether DICOM is also served over TLS"),
     "ae_title": Key("BUCKY", _text(valid_ae_title), "AE title of the box"),
     "mdns": Key(True, _valid_flag, "whether the box makes itself known on the network"),
+    "quarantine_max_instances": Key(200, _valid_count, "pictures kept of a device before somebody accepts it"),
+    "quarantine_max_mb": Key(500, _valid_megabytes, "megabytes kept of a device before somebody accepts it"),
     "disk_reserve_mb": Key(512, _valid_megabytes, "free space that receiving never uses"),
 }
 
@@ -72,8 +83,12 @@ class Settings:
     host: str
     http_port: int
     dicom_port: int
+    dicom_tls_port: int
+    dicom_tls: bool
     ae_title: str
     mdns: bool
+    quarantine_max_instances: int
+    quarantine_max_mb: int
     disk_reserve_mb: int
     sources: Mapping[str, str]
 

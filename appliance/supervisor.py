@@ -22,6 +22,7 @@ class Role:
     def __init__(self, name: str, kind: str, settings: Settings, environ: dict[str, str]) -> None:
         self.name = name
         self.listening: str | None = None
+        self.listening_tls: str | None = None
         self._kind = kind
         self._settings = settings
         self._environ = environ
@@ -51,13 +52,20 @@ class Role:
         return [
             *("role", self.name, self._kind, "--data", str(s.data), "--host", s.host),
             *("--http-port", http_port, "--dicom-port", dicom_port, "--ae-title", s.ae_title),
+            *(
+                "--dicom-tls-port",
+                self.listening_tls.rpartition(":")[2] if self.listening_tls else str(s.dicom_tls_port),
+            ),
             *([] if s.mdns else ["--no-mdns"]),
+            *([] if s.dicom_tls else ["--no-dicom-tls"]),
         ]
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None  # noqa: S101 - opened with PIPE
         for line in process.stdout:
-            if line.startswith("listening "):
+            if line.startswith("listening dicom-tls="):
+                self.listening_tls = line.strip().partition("=")[2]
+            elif line.startswith("listening "):
                 self.listening = line.strip().partition("=")[2] or None
                 self._answered.set()
 
@@ -91,7 +99,7 @@ class Role:
                 self.process.wait()
 
 
-def supervise(kind: str, settings: Settings, *, on_ready: Callable[[str, str], None]) -> int:
+def supervise(kind: str, settings: Settings, *, on_ready: Callable[[str, str, str | None], None]) -> int:
     """Run receiver, web and courier until SIGTERM or SIGINT; 1 if one cannot be started at all."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,7 +117,7 @@ def supervise(kind: str, settings: Settings, *, on_ready: Callable[[str, str], N
     if not all(role.wait_until_answering(deadline) for role in roles):
         _stop_all(roles)
         return 1
-    on_ready(str(roles[1].listening), str(receiver.listening))
+    on_ready(str(roles[1].listening), str(receiver.listening), receiver.listening_tls)
     _keep_running(roles, stop, Log("supervisor"))
     _stop_all(roles)
     return 0

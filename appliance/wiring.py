@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from appliance.archive.catalogue import Catalogue
     from appliance.archive.database import ChangeWatch, Database
     from appliance.archive.intake import Intake
-    from appliance.archive.senders import Senders
+    from appliance.archive.refusals import Refusals
+    from appliance.archive.senders import Sender, Senders
     from appliance.courier.crew import Crew
     from appliance.courier.destinations import Destination, Destinations
     from appliance.courier.previews import PreviewShelf
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from appliance.courier.requests import Requests
     from appliance.courier.uplink import ArchiveClient
     from appliance.dimse.listener import Listener
+    from appliance.dimse.tls import Contexts
     from appliance.exams.commitment import Commitments
     from appliance.exams.procedure_steps import ProcedureSteps
     from appliance.exams.worklist import Worklist
@@ -90,7 +92,25 @@ class Box:
     def senders(self) -> "Senders":
         from appliance.archive.senders import Senders
 
-        return Senders(self.database)
+        return Senders(
+            self.database,
+            quarantine_max_instances=self.settings.quarantine_max_instances,
+            quarantine_max_mb=self.settings.quarantine_max_mb,
+        )
+
+    @cached_property
+    def refusals(self) -> "Refusals":
+        from appliance.archive.refusals import Refusals
+
+        return Refusals(self.database)
+
+    def tls_contexts(self, addresses: list[str]) -> "Contexts":
+        """TLS of the DICOM services; makes the certificate of this box at the first run."""
+        from appliance.dimse.tls import Contexts, ensure_certificate
+
+        name = f"bucky-{self.box_id}"
+        certificate, key = ensure_certificate(self.settings.data / "tls", common_name=name, addresses=addresses)
+        return Contexts(certificate, key, self.senders)
 
     @cached_property
     def worklist(self) -> "Worklist":
@@ -191,16 +211,19 @@ class Box:
     def listener(self, log: Log) -> "Listener":
         """The receiver's application entity."""
         from appliance.dimse.commitment import CommitmentService
+        from appliance.dimse.door import Slots
         from appliance.dimse.listener import Listener
         from appliance.dimse.policy import Policy
         from appliance.dimse.procedure_steps import ProcedureStepService
         from appliance.dimse.worklist import WorklistService
 
-        policy = Policy(self.senders)
+        policy = Policy(self.senders, self.refusals)
         return Listener(
             ae_title=self.settings.ae_title,
             intake=self.intake,
             policy=policy,
+            slots=Slots(self.senders),
+            refusals=self.refusals,
             log=log,
             services=[
                 WorklistService(worklist=self.worklist, policy=policy, log=log),
@@ -214,6 +237,17 @@ class Box:
                 ),
             ],
         )
+
+    def test_connection(self, sender: "Sender", port: int | None) -> None:
+        """C-ECHO to a unit where it listens, and remember the port; raises BuckyError with what is wrong."""
+        from appliance.dimse.echo import echo
+        from appliance.errors import BadInput
+
+        if port is None:
+            raise BadInput(field="Port", reason="tell on which port the unit listens, e.g. 104")
+        echo(calling_ae=self.settings.ae_title, called_ae=sender.name, address=sender.address, port=port)
+        if port != sender.listen_port:
+            self.senders.set_listen_port(sender.id, port)
 
     def crew(self, log: Log) -> "Crew":
         """The courier's loops; an unexpected error ends the process, and the supervisor starts it again."""

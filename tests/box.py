@@ -24,6 +24,7 @@ class Box:
         self.process: subprocess.Popen[str] | None = None
         self.http_port = 0
         self.dicom_port = 0
+        self.tls_port = 0
         self.setup_code = ""
         self.log = data.with_name(f"{data.name}.log")
 
@@ -58,6 +59,7 @@ class Box:
             [
                 *(sys.executable, "-m", "appliance", self.command, "--data", str(self.data), "--host", HOST),
                 *("--http-port", str(self.http_port), "--dicom-port", str(self.dicom_port), "--no-mdns"),
+                *("--dicom-tls-port", str(self.tls_port)),
             ],
             stdout=subprocess.PIPE,
             stderr=self.log.open("a"),
@@ -69,6 +71,7 @@ class Box:
                 fields = dict(part.split("=", 1) for part in line.split()[1:])
                 self.http_port = int(fields["http"].rpartition(":")[2])
                 self.dicom_port = int(fields["dicom"].rpartition(":")[2])
+                self.tls_port = int(fields.get("dicom-tls", ":0").rpartition(":")[2])
             if line.startswith("setup code: "):
                 self.setup_code = line.split(": ")[1].strip()
             if line.startswith(("setup code", "page:")) and (self.setup_code or not self._needs_code()):

@@ -1,6 +1,6 @@
 """Senders: who has sent pictures, and whether a person of the clinic accepted them (invariant 6)."""
 
-import threading
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +12,8 @@ from appliance.clock import stamp
 from appliance.errors import NotFound
 
 SenderState = Literal["unknown", "accepted", "blocked"]
-QUARANTINE_MAX_INSTANCES = 200
 MAXIMUM_UNKNOWN = 50  # peers that sent nothing; somebody who makes up names fills no disk
-QUARANTINE_MAX_BYTES = 500 * 10**6
+_ADDRESSES_FOR_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,10 @@ _SELECT = """
 class Senders:
     """The list of senders; unknown ones are kept apart until somebody accepts them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, quarantine_max_instances: int, quarantine_max_mb: int) -> None:
         self._database = database
-        self._lock = threading.Lock()
+        self._max_instances, self._max_bytes = quarantine_max_instances, quarantine_max_mb * 10**6
+        self._addresses: tuple[float, frozenset[str]] = (-_ADDRESSES_FOR_S, frozenset())
 
     def all(self) -> list[Sender]:
         """Every sender that speaks DIMSE, newest first."""
@@ -66,6 +66,62 @@ class Senders:
             f"{_SELECT} WHERE kind = ? AND name = ? AND address = ?", [kind, name, address]
         )
         return next((Sender(**row) for row in rows), None)
+
+    def get(self, sender_id: int) -> Sender:
+        """A sender by its row; raises NotFound."""
+        row = next(self._database.read.query(f"{_SELECT} WHERE sender.id = ?", [sender_id]), None)
+        if row is None:
+            raise NotFound(what="device")
+        return Sender(**row)
+
+    def known_addresses(self) -> frozenset[str]:
+        """The addresses of accepted senders, at most a second old: a flood of connections is not one of queries."""
+        at, found = self._addresses
+        if time.monotonic() - at > _ADDRESSES_FOR_S:
+            rows = self._database.read.query("SELECT address FROM sender WHERE kind = 'dimse' AND state = 'accepted'")
+            found = frozenset(row["address"] for row in rows)
+            self._addresses = (time.monotonic(), found)
+        return found
+
+    def certificates_at(self, address: str) -> list[str]:
+        """The certificates on file, PEM, of units at an address."""
+        sql = "SELECT certificate_pem FROM sender WHERE address = ? AND certificate_pem IS NOT NULL ORDER BY id"
+        return [row["certificate_pem"] for row in self._database.read.query(sql, [address])]
+
+    def set_certificate(self, sender_id: int, pem: str | None) -> None:
+        """Believe this unit over TLS with this certificate only, or again without one."""
+        self._set(sender_id, "certificate_pem", pem)
+
+    def set_listen_port(self, sender_id: int, port: int | None) -> None:
+        """Where the unit itself listens."""
+        self._set(sender_id, "listen_port", port)
+
+    def _set(self, sender_id: int, column: str, value: object) -> None:
+        with self._database.write() as db:
+            sql = f"UPDATE sender SET {column} = ? WHERE id = ?"  # noqa: S608 - our own columns
+            if db.conn.execute(sql, [value, sender_id]).rowcount == 0:
+                raise NotFound(what="device")
+
+    def moved(self, sender_id: int, unit_id: int) -> None:
+        """'This is the known unit, its address changed': the known unit goes on under the new title and address."""
+        if sender_id == unit_id:
+            raise NotFound(what="other device")
+        new, unit = self.get(sender_id), self.get(unit_id)
+        self.accept(sender_id)
+        with self._database.write() as db:
+            execute = db.conn.execute
+            execute("UPDATE instance SET sender_id = ? WHERE sender_id = ?", [unit_id, sender_id])
+            execute("UPDATE former_sender SET sender_id = ? WHERE sender_id = ?", [unit_id, sender_id])
+            execute("DELETE FROM sender WHERE id = ?", [sender_id])
+            execute(
+                "UPDATE sender SET name = ?, address = ?, last_seen_at = ? WHERE id = ?",
+                [new.name, new.address, new.last_seen_at, unit_id],
+            )
+            execute(
+                "INSERT OR REPLACE INTO former_sender (kind, name, address, sender_id, moved_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [unit.kind, unit.name, unit.address, unit_id, stamp()],
+            )
 
     def seen(self, provenance: Provenance) -> None:
         """Remember an unknown peer that asked for something, so that the page can offer to accept it."""
@@ -87,7 +143,7 @@ class Senders:
                 [sender_id],
             )
         )
-        return bool(row["number"] >= QUARANTINE_MAX_INSTANCES or row["size"] >= QUARANTINE_MAX_BYTES)
+        return bool(row["number"] >= self._max_instances or row["size"] >= self._max_bytes)
 
     def accept(self, sender_id: int) -> None:
         """Accept a sender: its quarantined instances join their studies."""

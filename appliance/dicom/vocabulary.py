@@ -1,9 +1,10 @@
 """Codes of species and breeds, and the views of common exams."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pydicom.sequence import Sequence
 
 
 class Code(NamedTuple):
@@ -36,15 +37,19 @@ def species_of(word: str) -> str:
     return SPECIES_WORDS.get(word.casefold(), next((s for s in SPECIES if s.casefold() == word.casefold()), word))
 
 
-def code_item(code: Code) -> Dataset:
+def code_item(code: Code) -> "Dataset":
     """An item of a code sequence (PS3.3 8.8)."""
+    from pydicom.dataset import Dataset
+
     ds = Dataset()
     ds.CodeValue, ds.CodingSchemeDesignator, ds.CodeMeaning = code
     return ds
 
 
-def code_items(code: Code | None) -> Sequence:
+def code_items(code: Code | None) -> "Sequence":
     """A code sequence with one item, or none."""
+    from pydicom.sequence import Sequence
+
     return Sequence([] if code is None else [code_item(code)])
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -12,21 +13,22 @@ from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.service_class import ServiceClass
 from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
-from pynetdicom.transport import ThreadedAssociationServer
 
 from appliance.archive.blobs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from appliance.archive.intake import Intake
+from appliance.archive.refusals import Refusals
 from appliance.dicom.transfer_syntaxes import REFUSED
-from appliance.dimse.policy import Policy
+from appliance.dimse.door import SLOTS, ContextFor, Door, Slots, TimedSocket
+from appliance.dimse.policy import Policy, SenderBlocked, provenance_of
 from appliance.dimse.store import handle_echo, handle_store
 from appliance.dimse.streaming import StreamingDimse
-from appliance.errors import PortInUse
+from appliance.errors import BuckyError, PortInUse
 from appliance.logs import Log
 
 MAXIMUM_PDU_BYTES = 131_072  # big enough to be quick, small enough to bound memory
-MAXIMUM_ASSOCIATIONS = 30
 NETWORK_TIMEOUT_S = 60
 ACSE_TIMEOUT_S = 5
+CALLING_AE_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: result, source, reason
 VERIFICATION = UID("1.2.840.10008.1.1")
 _STORAGE_SERVICE = UID("1.2.840.10008.4.2")
 _STORAGE_UIDS = frozenset(str(uid) for uid in _STORAGE_CLASSES.values())
@@ -50,24 +52,36 @@ class Listener:
     """Accepts associations from start to stop."""
 
     def __init__(
-        self, *, ae_title: str, intake: Intake, policy: Policy, log: Log, services: Sequence[NetworkService] = ()
+        self,
+        *,
+        ae_title: str,
+        intake: Intake,
+        policy: Policy,
+        slots: Slots,
+        refusals: Refusals,
+        log: Log,
+        services: Sequence[NetworkService] = (),
     ) -> None:
         _config.LOG_REQUEST_IDENTIFIERS = False
         _config.LOG_RESPONSE_IDENTIFIERS = False
         _config.LOG_HANDLER_LEVEL = "none"
         self._intake = intake
+        self._policy = policy
+        self._slots = slots
+        self._refusals = refusals
         self._served = frozenset({str(VERIFICATION)}).union(*(service.abstract_syntaxes for service in services))
         self._ae = AE(ae_title=ae_title)
         self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         self._ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._ae.maximum_pdu_size = MAXIMUM_PDU_BYTES
-        self._ae.maximum_associations = MAXIMUM_ASSOCIATIONS
+        self._ae.maximum_associations = 2 * SLOTS  # the door counts
         self._ae.acse_timeout = ACSE_TIMEOUT_S
         self._ae.network_timeout = NETWORK_TIMEOUT_S
         self._ae.add_supported_context(VERIFICATION)
         self._handlers: list[evt.EventHandlerType] = [
             (evt.EVT_CONN_OPEN, self._opened),
             (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_SOP_COMMON, self._name_storage_classes),
             (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_C_ECHO, handle_echo),
@@ -75,23 +89,34 @@ class Listener:
             (evt.EVT_C_FIND, _find, [{uid: find for s in services for uid, find in s.find_handlers().items()}]),
             *(handler for service in services for handler in service.handlers()),
         ]
-        self._server: ThreadedAssociationServer | None = None
+        self._doors: list[Door] = []
 
-    def start(self, host: str, port: int) -> int:
-        """Begin to listen; returns the port. Raises PortInUse."""
+    def start(self, host: str, port: int, *, context_for: ContextFor | None = None) -> int:
+        """Begin to listen, with TLS if there are settings for it; returns the port. Raises PortInUse."""
         try:
-            server = self._ae.start_server((host, port), block=False, evt_handlers=self._handlers)
+            door = Door(
+                self._ae,
+                (host, port),
+                self._handlers,
+                slots=self._slots,
+                refusals=self._refusals,
+                context_for=context_for,
+            )
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                raise PortInUse(port=port, host=host, option="--dicom-port") from error
+                raise PortInUse(
+                    port=port, host=host, option="--dicom-tls-port" if context_for else "--dicom-port"
+                ) from error
             raise
-        assert server is not None and server.socket is not None  # noqa: S101 - start_server(block=False) returns one
-        self._server = server
-        return int(server.socket.getsockname()[1])
+        self._ae._servers.append(door)  # its shutdown takes it out again
+        self._doors.append(door)
+        threading.Thread(target=door.serve_forever, name="door", daemon=True).start()
+        assert door.socket is not None  # noqa: S101 - bound by its constructor
+        return int(door.socket.getsockname()[1])
 
     def stop(self) -> None:
         """Stop listening and end the associations."""
-        if self._server is not None:
+        if self._doors:
             self._ae.shutdown()
 
     def _opened(self, event: Event) -> None:
@@ -104,7 +129,21 @@ class Listener:
 
     def _requested(self, event: Event) -> None:
         """Support exactly what this requestor proposes, less what is refused."""
+        provenance = provenance_of(event.assoc)
+        try:
+            self._policy.check_association(event.assoc, provenance)
+        except BuckyError as error:
+            self._policy.note(provenance, "blocked" if isinstance(error, SenderBlocked) else error.code)
+            event.assoc.acse.send_reject(*CALLING_AE_TITLE_NOT_RECOGNIZED)
+            event.assoc.kill()  # waits until the answer is out
+            return
         event.assoc.acceptor.supported_contexts = supported(_proposed(event), self._served)
+
+    def _accepted(self, event: Event) -> None:
+        """An association on which nothing can be done is the usual trace of wrong settings."""
+        if not event.assoc.accepted_contexts:
+            names = sorted({UID(cx.abstract_syntax).name for cx in _proposed(event) if cx.abstract_syntax})
+            self._policy.note(provenance_of(event.assoc), "nothing-in-common", ", ".join(names))
 
     def _name_storage_classes(self, event: Event) -> dict[UID, SOPClassCommonExtendedNegotiation]:
         """Serve SOP classes that are unknown here, private ones among them, by the storage service class."""
@@ -122,6 +161,10 @@ class Listener:
         dimse = event.assoc.dimse
         if isinstance(dimse, StreamingDimse) and dimse.message is not None and dimse.sink is not None:
             dimse.sink.discard()
+            self._policy.note(provenance_of(event.assoc), "broken-off")
+        connection = event.assoc.dul.socket
+        if event.assoc.requestor.primitive is None and isinstance(connection, TimedSocket) and connection.waited_long:
+            self._policy.note(provenance_of(event.assoc), "not-dicom")
 
 
 def _find(event: Event, by_class: Mapping[str, Callable[[Event], Iterator[object]]]) -> Iterator[object]:

@@ -3,8 +3,10 @@
 from pynetdicom.association import Association
 
 from appliance.archive.blobs import Provenance
+from appliance.archive.refusals import Refusals
 from appliance.archive.senders import Senders
 from appliance.clock import stamp
+from appliance.dimse.tls import shows_certificate
 from appliance.errors import BuckyError
 
 
@@ -14,6 +16,14 @@ class SenderBlocked(BuckyError):
     code = "sender-blocked"
     message = "This device was blocked on the page."
     hint = "Accept it on the page under Devices."
+
+
+class CertificateNeeded(BuckyError):
+    """A certificate is on file for this unit, and the connection did not show it."""
+
+    code = "certificate-needed"
+    message = "This device must show its certificate."
+    hint = "Send to the DICOM TLS port, or remove the certificate under Devices."
 
 
 class QuarantineFull(BuckyError):
@@ -35,14 +45,31 @@ class NotPaired(BuckyError):
 def provenance_of(association: Association) -> Provenance:
     """Where an instance of this association comes from, as of now."""
     requestor = association.requestor
-    return Provenance("dimse", str(requestor.ae_title).strip(), str(requestor.address), stamp())
+    title = requestor.ae_title or (requestor.primitive.calling_ae_title if requestor.primitive else "")
+    return Provenance("dimse", str(title).strip(), str(requestor.address), stamp())
 
 
 class Policy:
     """Decides by the list of senders."""
 
-    def __init__(self, senders: Senders) -> None:
+    def __init__(self, senders: Senders, refusals: Refusals) -> None:
         self._senders = senders
+        self._refusals = refusals
+
+    def check_association(self, association: Association, provenance: Provenance) -> None:
+        """Raise SenderBlocked or CertificateNeeded before anything is negotiated."""
+        sender = self._senders.find(provenance.kind, provenance.name, provenance.address)
+        if sender is None:
+            return
+        if sender.state == "blocked":
+            raise SenderBlocked
+        connection = association.dul.socket.socket if association.dul.socket else None
+        if sender.certificate_pem and not shows_certificate(connection, sender.certificate_pem):
+            raise CertificateNeeded
+
+    def note(self, provenance: Provenance, code: str, detail: str = "") -> None:
+        """Remember a refusal or failure for the page."""
+        self._refusals.note(provenance.name, provenance.address, code, detail)
 
     def check_store(self, provenance: Provenance) -> None:
         """Raise SenderBlocked or QuarantineFull; anyone else may store."""
@@ -60,4 +87,5 @@ class Policy:
         sender = self._senders.find(peer.kind, peer.name, peer.address)
         if sender is None or sender.state != "accepted":
             self._senders.seen(peer)
+            self.note(peer, "not-paired")
             raise NotPaired

@@ -11,6 +11,14 @@ from appliance.dimse.streaming import DataSetSink
 from appliance.errors import BuckyError, NotDicom
 from appliance.logs import Log
 
+# code of an error -> reason for the page
+_REASONS = {
+    "quarantine-full": "quarantine-full",
+    "disk-full": "disk-full",
+    "not-dicom": "not-usable",
+    "sender-blocked": "blocked",
+}
+
 
 def handle_echo(event: Event) -> int:
     """C-ECHO: always success."""
@@ -35,6 +43,8 @@ def handle_store(event: Event, intake: Intake, policy: Policy, log: Log) -> int:
     except Exception as error:  # an edge: every failure becomes a status, and the association goes on
         status = status_of(error)
         code = error.code if isinstance(error, BuckyError) else type(error).__name__
+        if code in _REASONS:
+            policy.note(provenance, _REASONS[code])
         log.event("store-refused", code=code, status=f"0x{status:04X}", peer=provenance.name, size_bytes=size_bytes)
         return status
     finally:

@@ -13,13 +13,6 @@ from appliance.exams.worklist import Worklist
 
 MAXIMUM_ROWS = 5000
 MAXIMUM_BYTES = 5_000_000
-SAMPLE = (
-    "patient,owner,patient_id,species,breed,sex,neutered,birth_date,weight_kg,date,time,modality,protocol,description,"
-    "station,referring,comments,accession_number\n"
-    'Rex,"Miller, Anna",K9-0042,dog,Labrador retriever dog,M,yes,2019-04-12,31.5,2026-11-24,14:30,DX,Thorax 3 views,'
-    'Thorax,,"Smith, Jo",coughs at night,\n'
-    "Sam Jordan,,C-1007,,,F,,1983-02-03,68,2026-11-24,15:00,DX,Cervical AP + lateral,Neck,,,after a fall,\n"
-)
 
 
 @dataclass(frozen=True)

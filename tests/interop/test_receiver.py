@@ -15,7 +15,7 @@ from pynetdicom import AE, _config
 from pynetdicom.sop_class import _STORAGE_CLASSES
 
 from appliance.dicom.transfer_syntaxes import REFUSED
-from appliance.phantom.unit import send, write
+from appliance.phantom.unit import AssociationRejected, send, write
 from tests.box import HOST, Box
 from tests.orthanc import need
 from tests.pictures import shared_files, small_study
@@ -162,7 +162,8 @@ def test_an_unknown_sender_is_kept_apart_until_accepted_and_a_blocked_one_refuse
     box.accept("STRANGER")
     assert [row["study_instance_uid"] for row in box.facts("study", "list")] == [str(ds.StudyInstanceUID)]
     box.bucky("modality", "block", "STRANGER")
-    assert send(small_study("cervical-spine"), HOST, box.dicom_port, calling_ae="STRANGER") == [0x0124]
+    with pytest.raises(AssociationRejected, match="does not know this unit"):
+        send(small_study("cervical-spine"), HOST, box.dicom_port, calling_ae="STRANGER")
 
 
 def test_memory_does_not_grow_with_the_size_of_the_image(box: Box) -> None:

@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (
     StorageCommitmentPushModel,
 )
 
-from appliance.exams.files import SAMPLE
+from appliance.exams.exam import SAMPLE
 from appliance.phantom.unit import send
 from tests.box import HOST, Box
 from tests.conftest import SENTINEL
