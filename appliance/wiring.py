@@ -169,10 +169,24 @@ class Box:
 
     def listener(self, log: Log) -> "Listener":
         """The receiver's application entity."""
+        from appliance.archive.search import Search
         from appliance.dimse.listener import Listener
         from appliance.dimse.policy import Policy
+        from appliance.dimse.query import Query
+        from appliance.dimse.retrieve import Retrieve
+        from appliance.dimse.sending import Sending
 
-        return Listener(ae_title=self.settings.ae_title, intake=self.intake, policy=Policy(self.senders), log=log)
+        ae_title, policy, search = self.settings.ae_title, Policy(self.senders), Search(self.database)
+        query = Query(ae_title=ae_title, policy=policy, search=search, log=log)
+        retrieve = Retrieve(
+            ae_title=ae_title,
+            policy=policy,
+            senders=self.senders,
+            search=search,
+            sending=Sending(self.blobs),
+            log=log,
+        )
+        return Listener(ae_title=ae_title, intake=self.intake, policy=policy, log=log, services=[query, retrieve])
 
     def crew(self, log: Log) -> "Crew":
         """The courier's loops; an unexpected error ends the process, and the supervisor starts it again."""

@@ -36,6 +36,11 @@ class Policy:
     def __init__(self, senders: Senders) -> None:
         self._senders = senders
 
+    def is_accepted(self, provenance: Provenance) -> bool:
+        """Whether a person of the clinic accepted this peer; no other one ever sees anything."""
+        sender = self._senders.find(provenance.kind, provenance.name, provenance.address)
+        return sender is not None and sender.state == "accepted"
+
     def check_store(self, provenance: Provenance) -> None:
         """Raise SenderBlocked or QuarantineFull; anyone else may store."""
         sender = self._senders.find(provenance.kind, provenance.name, provenance.address)

@@ -8,6 +8,17 @@ CANNOT_UNDERSTAND = 0xC000  # PS3.4 B.2.3
 NOT_AUTHORIZED = 0x0124  # PS3.7 C.5.16
 INVALID_SOP_INSTANCE = 0x0117  # PS3.7 C.5.10
 PROCESSING_FAILURE = 0x0110  # PS3.7 C.5.15
+SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
+
+PENDING = 0xFF00  # PS3.4 tables C.4-1 to C.4-3
+CANCEL = 0xFE00  # PS3.4 tables C.4-1 to C.4-3
+TOO_MANY_ANSWERS = 0xA700  # PS3.4 C.4.1.1.4, out of resources
+IDENTIFIER_DOES_NOT_MATCH = 0xA900  # PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4
+UNABLE_TO_PROCESS = 0xC000  # PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4
+TOO_MANY_MATCHES = 0xA701  # PS3.4 C.4.2.1.5, unable to calculate the number of matches
+UNABLE_TO_PERFORM = 0xA702  # PS3.4 C.4.2.1.5, unable to perform sub-operations
+DESTINATION_UNKNOWN = 0xA801  # PS3.4 C.4.2.1.5
+SOME_FAILED = 0xB000  # PS3.4 C.4.2.1.5, one or more failures or warnings
 
 
 def status_of(error: BaseException) -> int:
