@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from appliance.courier.queue import Queue
     from appliance.courier.requests import Requests
     from appliance.courier.uplink import ArchiveClient
-    from appliance.dimse.listener import Listener
+    from appliance.dimse.listener import Listener, NetworkService
+    from appliance.dimse.policy import Policy
     from appliance.dimse.tls import Contexts
     from appliance.exams.commitment import Commitments
     from appliance.exams.procedure_steps import ProcedureSteps
@@ -210,12 +211,9 @@ class Box:
 
     def listener(self, log: Log) -> "Listener":
         """The receiver's application entity."""
-        from appliance.dimse.commitment import CommitmentService
         from appliance.dimse.door import Slots
         from appliance.dimse.listener import Listener
         from appliance.dimse.policy import Policy
-        from appliance.dimse.procedure_steps import ProcedureStepService
-        from appliance.dimse.worklist import WorklistService
 
         policy = Policy(self.senders, self.refusals)
         return Listener(
@@ -225,18 +223,28 @@ class Box:
             slots=Slots(self.senders),
             refusals=self.refusals,
             log=log,
-            services=[
-                WorklistService(worklist=self.worklist, policy=policy, log=log),
-                ProcedureStepService(steps=self.procedure_steps, policy=policy, log=log),
-                CommitmentService(
-                    ae_title=self.settings.ae_title,
-                    commitments=self.commitments,
-                    senders=self.senders,
-                    policy=policy,
-                    log=log,
-                ),
-            ],
+            services=self._network_services(policy, log),
         )
+
+    def _network_services(self, policy: "Policy", log: Log) -> "list[NetworkService]":
+        """What the listener serves beside verification and storage."""
+        from appliance.archive.search import Search
+        from appliance.dimse.commitment import CommitmentService
+        from appliance.dimse.procedure_steps import ProcedureStepService
+        from appliance.dimse.query import Query
+        from appliance.dimse.retrieve import Retrieve
+        from appliance.dimse.sending import Sending
+        from appliance.dimse.worklist import WorklistService
+
+        ae_title, senders, search = self.settings.ae_title, self.senders, Search(self.database)
+        sending = Sending(self.blobs)
+        return [
+            WorklistService(worklist=self.worklist, policy=policy, log=log),
+            ProcedureStepService(steps=self.procedure_steps, policy=policy, log=log),
+            CommitmentService(ae_title=ae_title, commitments=self.commitments, senders=senders, policy=policy, log=log),
+            Query(ae_title=ae_title, policy=policy, search=search, log=log),
+            Retrieve(ae_title=ae_title, policy=policy, senders=senders, search=search, sending=sending, log=log),
+        ]
 
     def test_connection(self, sender: "Sender", port: int | None) -> None:
         """C-ECHO to a unit where it listens, and remember the port; raises BuckyError with what is wrong."""

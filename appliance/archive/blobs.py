@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -109,6 +110,19 @@ class BlobStore:
             raise DiskFull
         name = os.urandom(16).hex()
         return Incoming(self._incoming / f"{name}.part", said, provenance)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A name for a passing file, which is removed at the end, and by the next start if the process dies."""
+        path = self._incoming / f"{os.urandom(16).hex()}.part"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def room_bytes(self) -> int:
+        """How many bytes may be written before the reserve is reached."""
+        return max(0, shutil.disk_usage(self._incoming).free - self._reserve_bytes)
 
     def path(self, dataset_sha256: str) -> Path:
         """The place of the file whose data set has this digest (hex)."""

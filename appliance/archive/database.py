@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlite_utils import Database as SqliteUtils
 from sqlite_utils.migrations import Migrations
 
+from appliance.archive.matching import register
 from appliance.clock import stamp
 from appliance.errors import FolderNotWritable, SchemaTooNew
 
@@ -65,6 +66,7 @@ class Database:
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = FULL")
         conn.execute("PRAGMA foreign_keys = ON")
+        register(conn)
         return SqliteUtils(conn)
 
     def _migrate(self) -> None:

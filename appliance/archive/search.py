@@ -1,48 +1,85 @@
 """Queries by DICOM attributes over the index; everything a peer sends becomes a bound parameter."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.archive.database import Database
+from appliance.archive.matching import time_of_day
 
-# Attributes a query may match on: keyword -> column (PS3.18 10.6.1.2, veterinary ones added)
-STUDY_MATCH = {
+# Attributes a query may match on: keyword -> column (PS3.4 C.6, PS3.18 10.6.1.2, veterinary ones added)
+PATIENT_MATCH = {
+    "PatientName": "study.patient_name",
+    "PatientID": "study.patient_id",
+    "IssuerOfPatientID": "study.issuer_of_patient_id",
+    "PatientBirthDate": "study.patient_birth_date",
+    "PatientSex": "study.patient_sex",
+    "PatientSexNeutered": "study.patient_sex_neutered",
+    "PatientSpeciesDescription": "study.patient_species_description",
+    "PatientBreedDescription": "study.patient_breed_description",
+    "ResponsiblePerson": "study.responsible_person",
+    "ResponsibleOrganization": "study.responsible_organization",
+}
+STUDY_MATCH = PATIENT_MATCH | {
     "StudyInstanceUID": "study.study_instance_uid",
     "StudyDate": "study.study_date",
     "StudyTime": "study.study_time",
     "AccessionNumber": "study.accession_number",
     "ReferringPhysicianName": "study.referring_physician_name",
-    "PatientName": "study.patient_name",
-    "PatientID": "study.patient_id",
     "StudyID": "study.study_id",
-    "PatientSpeciesDescription": "study.patient_species_description",
-    "PatientBreedDescription": "study.patient_breed_description",
-    "ResponsiblePerson": "study.responsible_person",
+    "StudyDescription": "study.study_description",
 }
 SERIES_MATCH = {
     "Modality": "series.modality",
     "SeriesInstanceUID": "series.series_instance_uid",
     "SeriesNumber": "series.series_number",
+    "SeriesDescription": "series.series_description",
     "BodyPartExamined": "series.body_part_examined",
+    "Manufacturer": "series.manufacturer",
+    "StationName": "series.station_name",
+    "InstitutionName": "series.institution_name",
 }
 INSTANCE_MATCH = {
     "SOPInstanceUID": "instance.sop_instance_uid",
     "SOPClassUID": "instance.sop_class_uid",
     "InstanceNumber": "instance.instance_number",
+    "ContentDate": "instance.content_date",
+    "ContentTime": "instance.content_time",
 }
-MATCHES = {"study": STUDY_MATCH, "series": STUDY_MATCH | SERIES_MATCH}
+MATCHES = {"patient": PATIENT_MATCH, "study": STUDY_MATCH, "series": STUDY_MATCH | SERIES_MATCH}
 MATCHES["instance"] = MATCHES["series"] | INSTANCE_MATCH
+UNIQUE = {"patient": "PatientID", "study": "StudyInstanceUID", "series": "SeriesInstanceUID"}
+UNIQUE["instance"] = "SOPInstanceUID"
 _UIDS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"})
-_RANGES = frozenset({"StudyDate", "StudyTime"})
+_DATES = frozenset({"StudyDate", "PatientBirthDate", "ContentDate"})
+_TIMES = frozenset({"StudyTime", "ContentTime"})
+_NAMES = frozenset({"PatientName", "ReferringPhysicianName", "ResponsiblePerson"})
+_LAST = "235959.999999"
 
+_COUNTS = """
+    (SELECT group_concat(DISTINCT s.modality) FROM series s WHERE s.study_id = study.id AND EXISTS
+        (SELECT 1 FROM instance i WHERE i.series_id = s.id AND i.quarantined = 0)) AS modalities,
+    (SELECT count(DISTINCT series_id) FROM instance WHERE study_id = study.id AND quarantined = 0) AS series_count
+"""
+_PATIENT_COLUMNS = ", ".join(
+    f"max({column}) AS {column.removeprefix('study.')}"
+    for keyword, column in PATIENT_MATCH.items()
+    if keyword not in ("PatientID", "PatientName")
+)
+# ruff: noqa: S608 - only our own column names are put together here
 _SQL = {
-    "study": """
-        SELECT study.*,
-               (SELECT group_concat(DISTINCT modality) FROM series WHERE study_id = study.id) AS modalities,
-               (SELECT count(DISTINCT series_id) FROM instance WHERE study_id = study.id AND quarantined = 0)
-                   AS series_count
-        FROM study WHERE study.instance_count > 0 {where} ORDER BY study.id DESC LIMIT ? OFFSET ?
+    "patient": f"""
+        SELECT study.patient_id, study.patient_name, {_PATIENT_COLUMNS}, count(*) AS patient_study_count,
+               sum((SELECT count(DISTINCT series_id) FROM instance WHERE study_id = study.id AND quarantined = 0))
+                   AS patient_series_count,
+               sum(study.instance_count) AS patient_instance_count
+        FROM study WHERE study.instance_count > 0 {{where}}
+        GROUP BY study.patient_id, study.patient_name ORDER BY max(study.id) DESC LIMIT ? OFFSET ?
+    """,
+    "study": f"""
+        SELECT study.*, {_COUNTS}
+        FROM study WHERE study.instance_count > 0 {{where}} ORDER BY study.id DESC LIMIT ? OFFSET ?
     """,
     "series": """
         SELECT study.*, series.*, count(instance.id) AS series_instance_count
@@ -56,6 +93,24 @@ _SQL = {
         WHERE instance.quarantined = 0 {where} ORDER BY instance.id LIMIT ? OFFSET ?
     """,
 }
+_STORED_SQL = """
+    SELECT min(instance.id) AS id, instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid,
+           instance.dataset_sha256, instance.size_bytes
+    FROM instance JOIN series ON series.id = instance.series_id JOIN study ON study.id = instance.study_id
+    WHERE instance.quarantined = 0 {where} GROUP BY instance.sop_instance_uid ORDER BY 1 LIMIT ?
+"""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is needed to send an instance; of several with the same UID the one that came first."""
+
+    id: int
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    dataset_sha256: str
+    size_bytes: int
 
 
 @dataclass
@@ -69,47 +124,83 @@ class _Condition:
 
 
 class Search:
-    """Answers queries at the three levels."""
+    """Answers queries at the four levels."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, level: str, query: Mapping[str, str], *, limit: int, offset: int) -> list[dict[str, Any]]:
-        """Rows of a level ('study', 'series', 'instance') that match `query` (keyword to value, PS3.4 C.2.2.2)."""
+        """Rows of a level (a key of MATCHES) that match `query` (keyword to value, PS3.4 C.2.2.2)."""
         condition = _Condition()
         for keyword, value in query.items():
             _match(condition, keyword, MATCHES[level].get(keyword), value)
         sql = _SQL[level].format(where=" ".join(condition.sql))
         return list(self._database.read.query(sql, [*condition.values, limit, offset]))
 
+    def stored(self, unique: Mapping[str, Sequence[str]], *, limit: int) -> list[Stored]:
+        """Instances whose unique keys have one of the given values each (C.4.2.2.1), each UID once."""
+        condition = _Condition()
+        for keyword, values in unique.items():
+            _match_any(condition, MATCHES["instance"][keyword], values)
+        sql = _STORED_SQL.format(where=" ".join(condition.sql))
+        return [Stored(**row) for row in self._database.read.query(sql, [*condition.values, limit])]
+
 
 def _match(condition: _Condition, keyword: str, column: str | None, value: str) -> None:
-    if keyword == "ModalitiesInStudy":
-        condition.add("EXISTS (SELECT 1 FROM series s WHERE s.study_id = study.id AND s.modality = ?)", value)
-    elif column is None or value in ("", "*"):  # universal matching, C.2.2.2.3
+    if value.strip("*") == "":  # universal matching, C.2.2.2.3
         return
-    elif keyword in _UIDS:
-        uids = [uid for uid in value.replace("\\", ",").split(",") if uid]
-        condition.add(f"{column} IN ({', '.join('?' for _ in uids)})", *uids)
-    elif keyword in _RANGES and "-" in value:
-        _match_range(condition, column, value)
+    if keyword == "ModalitiesInStudy":
+        _match_modalities(condition, _values(value))
+    elif column is None:
+        return
+    elif keyword in _UIDS or (keyword == "Modality" and not {"*", "?"} & set(value)):
+        _match_any(condition, column, _values(value))
+    elif keyword in _DATES:
+        _match_date(condition, column, value.replace(".", ""))
+    elif keyword in _TIMES:
+        _match_time(condition, column, value)
+    elif keyword in _NAMES:
+        condition.add(f"dicom_person({column}, ?)", value)
     elif "*" in value or "?" in value:
-        condition.add(f"{column} LIKE ? ESCAPE '\\'", like_pattern(value))
-    elif keyword in ("PatientName", "ReferringPhysicianName", "ResponsiblePerson"):
-        condition.add(f"rtrim({column}, '^') = rtrim(?, '^') COLLATE NOCASE", value)
+        condition.add(f"dicom_like({column}, ?)", value)
     else:
         condition.add(f"{column} = ?", value)
 
 
-def _match_range(condition: _Condition, column: str, value: str) -> None:
-    low, _, high = value.partition("-")
-    if low:
+def _values(value: str) -> list[str]:
+    """A list of values; C-FIND separates them by a backslash, QIDO-RS by a comma."""
+    return [part.strip() for part in value.replace("\\", ",").split(",") if part.strip()]
+
+
+def _match_any(condition: _Condition, column: str, values: Sequence[str]) -> None:
+    condition.add(f"{column} IN (SELECT value FROM json_each(?))", json.dumps(list(values)))
+
+
+def _match_modalities(condition: _Condition, values: Sequence[str]) -> None:
+    """Studies with a series of one of the modalities; each may have wildcards (C.3.4)."""
+    any_of = " OR ".join("dicom_like(s.modality, ?)" for _ in values)
+    condition.add(
+        f"EXISTS (SELECT 1 FROM series s JOIN instance i ON i.series_id = s.id AND i.quarantined = 0"
+        f" WHERE s.study_id = study.id AND ({any_of}))",
+        *values,
+    )
+
+
+def _match_date(condition: _Condition, column: str, value: str) -> None:
+    """A day, or a range with one end open (C.2.2.2.5.1)."""
+    low, dash, high = (part.strip() for part in value.partition("-"))
+    if not dash:
+        condition.add(f"{column} = ?", low)
+    if dash and low:
         condition.add(f"{column} >= ?", low)
-    if high:
+    if dash and high:
         condition.add(f"{column} <= ?", high)
 
 
-def like_pattern(value: str) -> str:
-    """DICOM wildcards as a LIKE pattern whose own wildcards are escaped (PS3.4 C.2.2.2.4)."""
-    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%").replace("?", "_")
+def _match_time(condition: _Condition, column: str, value: str) -> None:
+    """A time as precise as it is given, or a range of them (C.2.2.2.5.2); what is no time matches nothing."""
+    low, dash, high = (part.strip() for part in value.partition("-"))
+    if low or not dash:
+        condition.add(f"dicom_time({column}) >= ?", time_of_day(low))
+    if high or not dash:
+        condition.add(f"dicom_time({column}) <= ?", time_of_day(high if dash else low, _LAST))

@@ -134,6 +134,11 @@ class Senders:
                 [MAXIMUM_UNKNOWN],
             )
 
+    def reachable(self, name: str, *, near: str) -> Sender | None:
+        """The accepted sender of an AE title whose listening port is known, that at the address `near` first."""
+        known = [s for s in self.all() if s.name == name and s.state == "accepted" and s.listen_port]
+        return next((s for s in known if s.address == near), known[0] if known else None)
+
     def quarantine_is_full(self, sender_id: int) -> bool:
         """Whether an unknown sender has used up what is kept for it."""
         row = next(

@@ -11,3 +11,6 @@ REFUSED = frozenset(
         "1.2.840.10008.1.2.8.1",  # Deflated Image Frame Compression
     }
 )
+
+# What any stored image can be sent in, the better one first: Explicit and Implicit VR Little Endian
+SENDABLE = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")

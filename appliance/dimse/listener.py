@@ -3,9 +3,10 @@
 import errno
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
@@ -17,9 +18,10 @@ from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
 from appliance.archive.blobs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from appliance.archive.intake import Intake
 from appliance.archive.refusals import Refusals
-from appliance.dicom.transfer_syntaxes import REFUSED
+from appliance.dicom.transfer_syntaxes import REFUSED, SENDABLE
 from appliance.dimse.door import SLOTS, ContextFor, Door, Slots, TimedSocket
 from appliance.dimse.policy import Policy, SenderBlocked, provenance_of
+from appliance.dimse.status import SOP_CLASS_NOT_SUPPORTED, UNABLE_TO_PROCESS
 from appliance.dimse.store import handle_echo, handle_store
 from appliance.dimse.streaming import StreamingDimse
 from appliance.errors import BuckyError, PortInUse
@@ -34,6 +36,9 @@ _STORAGE_SERVICE = UID("1.2.840.10008.4.2")
 _STORAGE_UIDS = frozenset(str(uid) for uid in _STORAGE_CLASSES.values())
 
 
+FindHandler = Callable[[Event], Iterator[tuple[int, Dataset | None]]]
+
+
 class NetworkService(Protocol):
     """A service class beside verification and storage."""
 
@@ -42,10 +47,10 @@ class NetworkService(Protocol):
         """The SOP classes that it serves."""
 
     def handlers(self) -> list[evt.EventHandlerType]:
-        """What it does on pynetdicom's events, C-FIND excepted."""
+        """What it does on pynetdicom's intervention events, C-FIND aside."""
 
-    def find_handlers(self) -> Mapping[str, Callable[..., object]]:
-        """What it does on C-FIND, by SOP class."""
+    def find_handlers(self) -> Mapping[str, FindHandler]:
+        """What answers C-FIND, by SOP class."""
 
 
 class Listener:
@@ -65,10 +70,13 @@ class Listener:
         _config.LOG_REQUEST_IDENTIFIERS = False
         _config.LOG_RESPONSE_IDENTIFIERS = False
         _config.LOG_HANDLER_LEVEL = "none"
+        _config.STORE_SEND_CHUNKED_DATASET = True  # files go out byte by byte as they are, not through memory
         self._intake = intake
         self._policy = policy
         self._slots = slots
         self._refusals = refusals
+        self._log = log
+        self._find_handlers = {uid: find for service in services for uid, find in service.find_handlers().items()}
         self._served = frozenset({str(VERIFICATION)}).union(*(service.abstract_syntaxes for service in services))
         self._ae = AE(ae_title=ae_title)
         self._ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -86,7 +94,7 @@ class Listener:
             (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_C_ECHO, handle_echo),
             (evt.EVT_C_STORE, handle_store, [intake, policy, log]),
-            (evt.EVT_C_FIND, _find, [{uid: find for s in services for uid, find in s.find_handlers().items()}]),
+            (evt.EVT_C_FIND, self._find),
             *(handler for service in services for handler in service.handlers()),
         ]
         self._doors: list[Door] = []
@@ -137,7 +145,9 @@ class Listener:
             event.assoc.acse.send_reject(*CALLING_AE_TITLE_NOT_RECOGNIZED)
             event.assoc.kill()  # waits until the answer is out
             return
-        event.assoc.acceptor.supported_contexts = supported(_proposed(event), self._served)
+        event.assoc.acceptor.supported_contexts = supported(
+            _proposed(event), self._served, to_send=_classes_to_send(event)
+        )
 
     def _accepted(self, event: Event) -> None:
         """An association on which nothing can be done is the usual trace of wrong settings."""
@@ -156,6 +166,19 @@ class Listener:
                 answer[context.abstract_syntax] = item
         return answer
 
+    def _find(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
+        """C-FIND: the service of the SOP class answers; an unexpected error is a failure of this query only."""
+        find = self._find_handlers.get(str(event.context.abstract_syntax))
+        if find is None:
+            yield SOP_CLASS_NOT_SUPPORTED, None
+            return
+        try:
+            yield from find(event)
+        except Exception as error:  # an edge: every failure becomes a status, and the association goes on
+            peer = provenance_of(event.assoc).name
+            self._log.event("find-failed", code=type(error).__name__, status=f"0x{UNABLE_TO_PROCESS:04X}", peer=peer)
+            yield UNABLE_TO_PROCESS, None
+
     def _closed(self, event: Event) -> None:
         """A connection that ends in the middle of an instance leaves nothing behind."""
         dimse = event.assoc.dimse
@@ -167,20 +190,39 @@ class Listener:
             self._policy.note(provenance_of(event.assoc), "not-dicom")
 
 
-def _find(event: Event, by_class: Mapping[str, Callable[[Event], Iterator[object]]]) -> Iterator[object]:
-    """C-FIND goes to the service of its SOP class."""
-    yield from by_class[str(event.context.abstract_syntax)](event)
+def supported(
+    proposed: Iterable[PresentationContext], served: frozenset[str], *, to_send: Collection[str] = ()
+) -> list[PresentationContext]:
+    """What to accept of a proposal: classes that are served, every storage class and every class unknown here.
 
-
-def supported(proposed: Iterable[PresentationContext], served: frozenset[str]) -> list[PresentationContext]:
-    """What to accept of a proposal: classes that are served, every storage class and every class unknown here."""
+    For a class of `to_send`, for which the requestor takes the SCP role (C-GET), uncompressed transfer syntaxes come
+    first: everything stored can be sent in them.
+    """
     accepted: dict[UID, list[str | UID]] = {}
     for context in proposed:
         abstract_syntax = context.abstract_syntax
         if abstract_syntax is not None and (str(abstract_syntax) in served or is_storage(abstract_syntax)):
             syntaxes: list[str | UID] = [uid for uid in context.transfer_syntax if str(uid) not in REFUSED]
             accepted.setdefault(abstract_syntax, []).extend(syntaxes)
-    return [build_context(abstract_syntax, syntaxes) for abstract_syntax, syntaxes in accepted.items() if syntaxes]
+    return [
+        _context(abstract_syntax, syntaxes, send=abstract_syntax in to_send)
+        for abstract_syntax, syntaxes in accepted.items()
+        if syntaxes
+    ]
+
+
+def _context(abstract_syntax: UID, syntaxes: list[str | UID], *, send: bool) -> PresentationContext:
+    if not send:
+        return build_context(abstract_syntax, syntaxes)
+    context = build_context(abstract_syntax, sorted(syntaxes, key=lambda uid: str(uid) not in SENDABLE))
+    context.scu_role = context.scp_role = True  # that is: whatever the requestor proposes
+    return context
+
+
+def _classes_to_send(event: Event) -> frozenset[str]:
+    """Storage classes for which the requestor proposes to be the SCP (PS3.7 D.3.3.4)."""
+    roles = event.assoc.requestor.role_selection
+    return frozenset(str(uid) for uid, item in roles.items() if item.scp_role and is_storage(uid))
 
 
 def _proposed(event: Event) -> list[PresentationContext]:

@@ -71,6 +71,15 @@ class Policy:
         """Remember a refusal or failure for the page."""
         self._refusals.note(provenance.name, provenance.address, code, detail)
 
+    def is_accepted(self, provenance: Provenance) -> bool:
+        """Whether a person accepted this peer; no other one ever sees anything, and it is shown on the page."""
+        sender = self._senders.find(provenance.kind, provenance.name, provenance.address)
+        if sender is not None and sender.state == "accepted":
+            return True
+        self._senders.seen(provenance)  # the page offers to accept it
+        self.note(provenance, "not-paired")
+        return False
+
     def check_store(self, provenance: Provenance) -> None:
         """Raise SenderBlocked or QuarantineFull; anyone else may store."""
         sender = self._senders.find(provenance.kind, provenance.name, provenance.address)
@@ -82,10 +91,6 @@ class Policy:
             raise QuarantineFull
 
     def check_accepted(self, association: Association) -> None:
-        """Raise NotPaired unless a person accepted the peer; a new one is then shown on the page."""
-        peer = provenance_of(association)
-        sender = self._senders.find(peer.kind, peer.name, peer.address)
-        if sender is None or sender.state != "accepted":
-            self._senders.seen(peer)
-            self.note(peer, "not-paired")
+        """Raise NotPaired unless a person accepted the peer."""
+        if not self.is_accepted(provenance_of(association)):
             raise NotPaired

@@ -16,6 +16,14 @@ PENDING = 0xFF00  # PS3.4 C.4.1.1.4, K.4.1.1.4
 CANCEL = 0xFE00  # PS3.4 C.4.1.1.4, K.4.1.1.4
 IDENTIFIER_UNREADABLE = 0xC001  # PS3.4 K.4.1.1.4, unable to process
 STEP_HAS_ENDED = 0xA506  # PS3.4 F.7.2.2.2, an error ID
+SOP_CLASS_NOT_SUPPORTED = 0x0122  # PS3.7 C.5.6
+TOO_MANY_ANSWERS = 0xA700  # PS3.4 C.4.1.1.4, out of resources
+IDENTIFIER_DOES_NOT_MATCH = 0xA900  # PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4
+UNABLE_TO_PROCESS = 0xC000  # PS3.4 C.4.1.1.4, C.4.2.1.5, C.4.3.1.4
+TOO_MANY_MATCHES = 0xA701  # PS3.4 C.4.2.1.5, unable to calculate the number of matches
+UNABLE_TO_PERFORM = 0xA702  # PS3.4 C.4.2.1.5, unable to perform sub-operations
+DESTINATION_UNKNOWN = 0xA801  # PS3.4 C.4.2.1.5
+SOME_FAILED = 0xB000  # PS3.4 C.4.2.1.5, one or more failures or warnings
 
 
 def status_of(error: BaseException) -> int:

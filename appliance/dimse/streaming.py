@@ -1,7 +1,7 @@
 """C-STORE data sets go to the archive's disk as they arrive, so that memory does not grow with the image."""
 
 from io import BytesIO
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -12,6 +12,9 @@ from appliance.archive.blobs import Incoming
 from appliance.archive.intake import Intake, as_disk_full
 from appliance.dicom.record import CommandUids
 from appliance.dimse.policy import provenance_of
+
+if TYPE_CHECKING:
+    from pynetdicom.dimse import DimsePrimitiveType  # type: ignore[attr-defined]
 
 
 class DataSetSink(BytesIO):
@@ -59,6 +62,23 @@ class StreamingDimse(DIMSEServiceProvider):
         super().__init__(association)
         self._intake = intake
         self.sink: DataSetSink | None = None
+        self._finished: int | None = None
+
+    def send_msg(self, primitive: "DimsePrimitiveType", context_id: int) -> None:
+        """Send, unless the request that this would answer has had its final answer (see `finish`)."""
+        if self._finished is not None and primitive.MessageIDBeingRespondedTo == self._finished:
+            self._finished = None
+            return
+        super().send_msg(primitive, context_id)
+
+    def finish(self, primitive: "DimsePrimitiveType", context_id: int) -> None:
+        """Send a request's final answer and drop the one that pynetdicom's own service class makes after it.
+
+        Its C-GET and C-MOVE hold whole data sets in memory, encode them anew and know too few statuses; ours run
+        inside its events and answer for themselves.
+        """
+        self.send_msg(primitive, context_id)
+        self._finished = primitive.MessageIDBeingRespondedTo
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Process the values of a P-DATA one by one, because a command and its data may share it."""

@@ -44,8 +44,8 @@ def decode_frame(path: Path, frame: int = 1) -> Frame:
         warnings.simplefilter("ignore")
         try:
             with open_pixels(path) as source:
-                _check(source, frame)
-                return _finished(_decode(source, frame - 1), frame_header(source.header, frame))
+                check_frame(source, frame)
+                return _finished(decode_raw(source, frame - 1), frame_header(source.header, frame))
         except CannotDisplay:
             raise
         except OSError as error:
@@ -56,7 +56,7 @@ def decode_frame(path: Path, frame: int = 1) -> Frame:
             raise CannotDisplay(reason="its pixel data are damaged or in a form this box does not know") from error
 
 
-def _check(source: PixelSource, frame: int) -> None:
+def check_frame(source: PixelSource, frame: int) -> None:
     """Refuse what is missing or absurd before anything of that size is allocated."""
     facts = pixel_options(source.header)
     rows, columns, samples = facts["rows"], facts["columns"], facts["samples_per_pixel"]
@@ -79,7 +79,8 @@ def _frame_bytes(source: PixelSource) -> float:
     return float(facts["rows"] * facts["columns"] * samples * facts["bits_allocated"] / 8)
 
 
-def _decode(source: PixelSource, index: int) -> Samples:
+def decode_raw(source: PixelSource, index: int) -> Samples:
+    """One frame, counted from 0, as its codec gives it; `check_frame` comes first. Raises CannotDisplay and others."""
     if (source.length is None) == (source.transfer_syntax_uid in _NATIVE):
         raise CannotDisplay(reason="its pixel data are not in the transfer syntax that it names")
     if source.length is not None:
@@ -95,23 +96,27 @@ def _finished(samples: Samples, header: Dataset) -> Frame:
     if pixels.ndim == 3:  # three equal samples that call themselves grayscale
         pixels = pixels[..., 0]
     if photometric == "PALETTE COLOR":
-        return Frame(_painted(_own_bits(pixels, header), header), header)
+        return Frame(_painted(own_bits(pixels, header), header), header)
     if pixels.dtype.kind not in "iu" or pixels.dtype.itemsize > 2:
         return _in_16_bits(pixels, header)
-    return Frame(_own_bits(pixels, header), header)
+    return Frame(own_bits(pixels, header), header)
 
 
-def _own_bits(pixels: Pixels, header: Dataset) -> Pixels:
+def own_bits(pixels: Pixels, header: Dataset) -> Pixels:
     """Integers as the data set's BitsStored and PixelRepresentation say; anything else unchanged."""
     if pixels.dtype.kind not in "iu":
         return pixels
     facts = pixel_options(header)
     signed, stored = facts["pixel_representation"] == 1, facts["bits_stored"]
-    lossy = str(header.file_meta.TransferSyntaxUID) in _LOSSY
-    if lossy and not signed and pixels.dtype.kind == "u" and stored < pixels.dtype.itemsize * 8:
+    if is_lossy(header) and not signed and pixels.dtype.kind == "u" and stored < pixels.dtype.itemsize * 8:
         return np.asarray(np.minimum(pixels, pixels.dtype.type((1 << stored) - 1)))
     here = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return mask_high_bits(here.view(f"{'i' if signed else 'u'}{pixels.dtype.itemsize}"), header)
+
+
+def is_lossy(header: Dataset) -> bool:
+    """Whether the transfer syntax may be a lossy one."""
+    return str(header.file_meta.TransferSyntaxUID) in _LOSSY
 
 
 def mask_high_bits(pixels: Pixels, header: Dataset) -> Pixels:
@@ -128,7 +133,7 @@ def mask_high_bits(pixels: Pixels, header: Dataset) -> Pixels:
 
 def _in_16_bits(pixels: Pixels, header: Dataset) -> Frame:
     """Wider or real numbers in 16 bits: as they are if they fit, else spread over them, with a rescale to match."""
-    values = _own_bits(pixels, header)
+    values = own_bits(pixels, header)
     low, high = np.nanmin(values), np.nanmax(values)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise CannotDisplay(reason="its pixel data hold values that are not numbers")

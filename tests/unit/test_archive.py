@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from appliance.archive.blobs import Provenance
 from appliance.archive.database import Database
 from appliance.archive.part10 import take_dataset, take_file
-from appliance.archive.search import like_pattern
 from appliance.clock import stamp
 from appliance.dicom.record import CommandUids
 from appliance.errors import DiskFull, NotDicom, SchemaTooNew
@@ -164,11 +163,3 @@ def test_nested_bomb_is_kept_or_refused_without_harm(box: Box) -> None:
     assert box.intake.commit(incoming).outcome == "stored"
     (other,) = small_study("cervical-spine")
     assert take_dataset(box.intake, other, LOCAL).outcome == "stored"
-
-
-@pytest.mark.parametrize(
-    ("value", "pattern"), [("Re*", "Re%"), ("R?x", "R_x"), ("50%_\\*", "50\\%\\_\\\\%"), ("plain", "plain")]
-)
-def test_dicom_wildcards_become_like_patterns(value: str, pattern: str) -> None:
-    """PS3.4 C.2.2.2.4, with LIKE's own wildcards escaped."""
-    assert like_pattern(value) == pattern

@@ -1,0 +1,128 @@
+"""Writes a stored file uncompressed, for receivers that take nothing else; a process of its own, for codecs crash.
+
+    python -m appliance.imaging.transcode SOURCE TARGET --to UID [--max-bytes N]
+
+Lossless frames come out bit by bit as they were coded. The source is only read. Exit status 1: it cannot be done.
+"""
+
+import argparse
+import sys
+import tempfile
+import warnings
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian
+
+from appliance.dicom.rewrite import write_part10
+from appliance.dicom.transfer_syntaxes import SENDABLE
+from appliance.errors import CannotDisplay
+from appliance.imaging.codecs import Samples, pixel_options
+from appliance.imaging.decode import check_frame, decode_raw, is_lossy, own_bits
+from appliance.imaging.source import PixelSource, number_of_frames, open_pixels
+
+_DEFER_BYTES = 1 << 20
+_MAX_VALUE_BYTES = 0xFFFFFFFE  # PS3.5 7.1.1: a value of defined length
+_OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")  # only for encapsulated pixel data
+
+
+def transcode(source: Path, target: Path, transfer_syntax_uid: str, *, max_bytes: int = _MAX_VALUE_BYTES) -> None:
+    """Write `target` in Explicit or Implicit VR Little Endian; raises CannotDisplay, or what a codec raises."""
+    ds = dcmread(source, defer_size=_DEFER_BYTES)
+    big = ds.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+    with tempfile.TemporaryFile(dir=target.parent) as frames:
+        if "PixelData" in ds:
+            with open_pixels(source) as pixels:
+                photometric = _write_frames(pixels, frames, max_bytes)
+            _describe(ds, photometric)
+            frames.seek(0)
+            vr = "OB" if ds.BitsAllocated <= 8 else "OW"
+            ds[0x7FE00010] = DataElement(0x7FE00010, vr, cast(BufferedReader, frames))
+        _drop_compressed_icon(ds)
+        if big:
+            _swap_words(ds)
+        write_part10(ds, target, transfer_syntax_uid)
+
+
+def _write_frames(source: PixelSource, frames: BinaryIO, max_bytes: int) -> str:
+    """All frames, one after the other, padded to an even length; returns their photometric interpretation."""
+    photometric = ""
+    for index in range(number_of_frames(source.header)):
+        check_frame(source, index + 1)
+        samples = decode_raw(source, index)
+        content = _as_stored(samples, source)
+        if frames.tell() + len(content) > min(max_bytes, _MAX_VALUE_BYTES):
+            raise CannotDisplay(reason="it is too big to be sent uncompressed")
+        frames.write(content)
+        photometric = samples.photometric_interpretation
+    frames.write(b"\x00" * (frames.tell() % 2))
+    return photometric
+
+
+def _as_stored(samples: Samples, source: PixelSource) -> bytes:
+    """The samples, pixel by pixel, little-endian, in as many bits as the header allocates."""
+    options = pixel_options(source.header)
+    allocated, signed = options["bits_allocated"], options["pixel_representation"] == 1
+    pixels = samples.pixels
+    if allocated % 8 or pixels.dtype.kind not in "iu" or pixels.dtype.itemsize * 8 > allocated:
+        raise CannotDisplay(reason="its pixels have another depth than its header says")
+    if pixels.size != options["rows"] * options["columns"] * options["samples_per_pixel"]:
+        raise CannotDisplay(reason="its pixel data have another size than its header says")
+    if is_lossy(source.header):
+        pixels = own_bits(pixels, source.header)
+    here = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    own = here.view(f"{'i' if signed else 'u'}{here.dtype.itemsize}")
+    return np.ascontiguousarray(own).astype(f"<{'i' if signed else 'u'}{allocated // 8}").tobytes()
+
+
+def _describe(ds: Dataset, photometric_interpretation: str) -> None:
+    """What the header says of the pixels, as they are now (PS3.3 C.7.6.3)."""
+    if is_lossy(ds):
+        ds.LossyImageCompression = "01"  # PS3.3 C.7.6.1.1.5: once lossy, always lossy
+    if photometric_interpretation != ds.get("PhotometricInterpretation"):
+        ds.PhotometricInterpretation = photometric_interpretation
+    if ds.get("SamplesPerPixel", 1) > 1:
+        ds.PlanarConfiguration = 0
+    for keyword in _OFFSET_TABLES:
+        ds.pop(keyword, None)
+
+
+def _drop_compressed_icon(ds: Dataset) -> None:
+    """An icon may be compressed as well, which an uncompressed transfer syntax cannot hold; it is only decoration."""
+    for icon in ds.get("IconImageSequence") or []:
+        if "PixelData" in icon and icon["PixelData"].is_undefined_length:
+            del ds.IconImageSequence
+            return
+
+
+def _swap_words(ds: Dataset) -> None:
+    """Words of other elements than the pixels change their byte order too (PS3.5 7.3)."""
+    for element in ds.iterall():
+        if element.VR == "OW" and isinstance(element.value, bytes):
+            element.value = np.frombuffer(element.value, ">u2").astype("<u2").tobytes()
+
+
+def main(arguments: list[str]) -> int:
+    """Run as a command; the reason of a failure goes to nobody, since it could quote a value."""
+    parser = argparse.ArgumentParser(prog="transcode", description="Write a DICOM file uncompressed.")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--to", choices=SENDABLE, required=True)
+    parser.add_argument("--max-bytes", type=int, default=_MAX_VALUE_BYTES)
+    said = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")
+    try:
+        transcode(said.source, said.target, said.to, max_bytes=said.max_bytes)
+    except Exception as error:  # an edge: hostile bytes raise anything
+        print(type(error).__name__, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
