@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from appliance.dimse.policy import Policy
     from appliance.dimse.tls import Contexts
     from appliance.exams.commitment import Commitments
+    from appliance.exams.completeness import Completion
     from appliance.exams.procedure_steps import ProcedureSteps
+    from appliance.exams.views import Protocols
     from appliance.exams.worklist import Worklist
     from appliance.reading.cases import Cases
     from appliance.reading.desk import Desk
@@ -130,6 +132,18 @@ class Box:
         from appliance.exams.commitment import Commitments
 
         return Commitments(self.database, self.blobs)
+
+    @cached_property
+    def protocols(self) -> "Protocols":
+        from appliance.exams.views import Protocols
+
+        return Protocols(self.database)
+
+    @cached_property
+    def completion(self) -> "Completion":
+        from appliance.exams.completeness import Completion
+
+        return Completion(self.database, self.worklist, self.procedure_steps, self.protocols)
 
     @cached_property
     def accounts(self) -> "Accounts":
@@ -223,6 +237,7 @@ class Box:
             slots=Slots(self.senders),
             refusals=self.refusals,
             log=log,
+            on_end=lambda studies: self.completion.note(studies, "association ended"),
             services=self._network_services(policy, log),
         )
 
@@ -315,6 +330,11 @@ class Box:
             facts=facts,
             catalogue=self.catalogue,
             senders=self.senders,
+            refusals=self.refusals,
+            worklist=self.worklist,
+            protocols=self.protocols,
+            completion=self.completion,
+            test_connection=self.test_connection,
             accounts=self.accounts,
             tokens=self.tokens,
             destinations=self.destinations,

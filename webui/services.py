@@ -7,11 +7,15 @@ from appliance.accounts.people import Accounts
 from appliance.accounts.tokens import Tokens
 from appliance.archive.catalogue import Catalogue
 from appliance.archive.database import ChangeWatch
-from appliance.archive.senders import Senders
+from appliance.archive.refusals import Refusals
+from appliance.archive.senders import Sender, Senders
 from appliance.courier.destinations import Destination, Destinations
 from appliance.courier.previews import PreviewShelf
 from appliance.courier.queue import Queue
 from appliance.courier.requests import Requests
+from appliance.exams.completeness import Completion
+from appliance.exams.views import Protocols
+from appliance.exams.worklist import Worklist
 from appliance.logs import Log
 from appliance.reading.cases import Cases
 from appliance.reading.desk import Desk
@@ -45,6 +49,12 @@ class Services:
     facts: BoxFacts
     catalogue: Catalogue
     senders: Senders
+    refusals: Refusals
+    worklist: Worklist
+    protocols: Protocols
+    completion: Completion
+    test_connection: Callable[[Sender, int | None], None]
+    """C-ECHO to a unit where it listens; raises BuckyError with what is wrong."""
     accounts: Accounts
     tokens: Tokens
     destinations: Destinations

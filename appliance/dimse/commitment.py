@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import cast
 
 from pydicom.dataset import Dataset
@@ -15,6 +15,7 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
 from appliance.archive.senders import Senders
+from appliance.dimse.listener import FindHandler
 from appliance.dimse.policy import Policy, provenance_of
 from appliance.dimse.status import INVALID_ARGUMENT, NO_SUCH_ACTION, NOT_AUTHORIZED, PROCESSING_FAILURE, SUCCESS
 from appliance.errors import BuckyError
@@ -51,7 +52,7 @@ class CommitmentService:
             (evt.EVT_CONN_CLOSE, self._closed),
         ]
 
-    def find_handlers(self) -> dict[str, Callable[..., object]]:
+    def find_handlers(self) -> Mapping[str, FindHandler]:
         """No C-FIND."""
         return {}
 

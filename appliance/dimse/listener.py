@@ -65,6 +65,7 @@ class Listener:
         slots: Slots,
         refusals: Refusals,
         log: Log,
+        on_end: Callable[[Collection[str]], None] = lambda studies: None,
         services: Sequence[NetworkService] = (),
     ) -> None:
         _config.LOG_REQUEST_IDENTIFIERS = False
@@ -74,6 +75,7 @@ class Listener:
         self._intake = intake
         self._policy = policy
         self._slots = slots
+        self._on_end = on_end
         self._refusals = refusals
         self._log = log
         self._find_handlers = {uid: find for service in services for uid, find in service.find_handlers().items()}
@@ -185,6 +187,8 @@ class Listener:
         if isinstance(dimse, StreamingDimse) and dimse.message is not None and dimse.sink is not None:
             dimse.sink.discard()
             self._policy.note(provenance_of(event.assoc), "broken-off")
+        if isinstance(dimse, StreamingDimse) and dimse.studies:
+            self._on_end(dimse.studies)
         connection = event.assoc.dul.socket
         if event.assoc.requestor.primitive is None and isinstance(connection, TimedSocket) and connection.waited_long:
             self._policy.note(provenance_of(event.assoc), "not-dicom")

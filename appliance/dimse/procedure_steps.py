@@ -1,6 +1,6 @@
 """Modality performed procedure step service class (PS3.4 annex F) as SCP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from pydicom.dataset import Dataset
@@ -10,6 +10,7 @@ from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.events import Event
 from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[attr-defined]
 
+from appliance.dimse.listener import FindHandler
 from appliance.dimse.policy import Policy, provenance_of
 from appliance.dimse.status import NOT_AUTHORIZED, PROCESSING_FAILURE, STEP_HAS_ENDED, SUCCESS
 from appliance.errors import BuckyError
@@ -33,7 +34,7 @@ class ProcedureStepService:
         """The two services of the class."""
         return [(evt.EVT_N_CREATE, self.create), (evt.EVT_N_SET, self.change)]
 
-    def find_handlers(self) -> dict[str, Callable[..., object]]:
+    def find_handlers(self) -> Mapping[str, FindHandler]:
         """No C-FIND."""
         return {}
 

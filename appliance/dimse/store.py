@@ -7,7 +7,7 @@ from pynetdicom.events import Event
 from appliance.archive.intake import Intake
 from appliance.dimse.policy import Policy, provenance_of
 from appliance.dimse.status import SUCCESS, status_of
-from appliance.dimse.streaming import DataSetSink
+from appliance.dimse.streaming import DataSetSink, StreamingDimse
 from appliance.errors import BuckyError, NotDicom
 from appliance.logs import Log
 
@@ -50,6 +50,8 @@ def handle_store(event: Event, intake: Intake, policy: Policy, log: Log) -> int:
     finally:
         if isinstance(sink, DataSetSink):
             sink.discard()
+    if isinstance(event.assoc.dimse, StreamingDimse):
+        event.assoc.dimse.studies.add(receipt.study_instance_uid)
     duration_ms = round((time.monotonic() - began) * 1000)
     log.event(
         receipt.outcome, row=receipt.instance_id, peer=provenance.name, size_bytes=size_bytes, duration_ms=duration_ms

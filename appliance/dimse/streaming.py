@@ -62,6 +62,8 @@ class StreamingDimse(DIMSEServiceProvider):
         super().__init__(association)
         self._intake = intake
         self.sink: DataSetSink | None = None
+        self.studies: set[str] = set()
+        """Study Instance UIDs of what was stored on this association."""
         self._finished: int | None = None
 
     def send_msg(self, primitive: "DimsePrimitiveType", context_id: int) -> None:
