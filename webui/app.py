@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFProtect
 from appliance import __version__
 from appliance.accounts.people import Account
 from appliance.accounts.roles import Role
-from webui import errors, pictures, session, shared, words
+from webui import api, errors, pictures, session, shared, words
 from webui.roles import check_role
 from webui.services import Services
 
@@ -54,7 +54,10 @@ def create_app(services: Services, dicomweb: Blueprint) -> Flask:
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    CSRFProtect(app).exempt(dicomweb)
+    programs = api.create(services)
+    csrf = CSRFProtect(app)
+    csrf.exempt(dicomweb)
+    csrf.exempt(programs)
     _add_log_in(app, services)
     app.before_request(lambda: refuse_foreign_host(services))
     app.before_request(lambda: check_role(lambda: services.accounts.needs_setup))
@@ -71,6 +74,7 @@ def create_app(services: Services, dicomweb: Blueprint) -> Flask:
         from webui.clinic import pages as clinic_pages
 
         app.register_blueprint(clinic_pages.create(services))
+    app.register_blueprint(programs)
     app.register_blueprint(dicomweb, url_prefix="/dicom-web")
     _add_words(app, services)
     return app

@@ -44,6 +44,11 @@ def patient(study: Study) -> str:
     return shown_name(study.patient_name)
 
 
+def name(value: str | None) -> str:
+    """A person's name in reading order."""
+    return shown_name(value)
+
+
 def date(value: str | None) -> str:
     """'20190412' as '2019-04-12'; anything else as it is."""
     text = value or ""

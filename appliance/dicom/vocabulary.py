@@ -65,12 +65,12 @@ class Protocol(NamedTuple):
 
 # Customary sets; a clinic edits them on the page.
 PROTOCOLS: tuple[Protocol, ...] = (
-    Protocol("Thorax 3 views", "vet", "DX", "THORAX", ("R LL", "L LL", "VD")),
-    Protocol("Thorax 2 views", "vet", "DX", "THORAX", ("R LL", "VD")),
-    Protocol("Abdomen 2 views", "vet", "DX", "ABDOMEN", ("R LL", "VD")),
+    Protocol("Thorax 3 views", "vet", "DX", "THORAX", ("Right lateral", "Left lateral", "VD")),
+    Protocol("Thorax 2 views", "vet", "DX", "THORAX", ("Right lateral", "VD")),
+    Protocol("Abdomen 2 views", "vet", "DX", "ABDOMEN", ("Right lateral", "VD")),
     Protocol("Hip VD", "vet", "DX", "PELVIS", ("VD",)),
-    Protocol("Cervical AP + lateral", "chiro", "DX", "CSPINE", ("AP", "LL")),
-    Protocol("Lumbar AP + lateral", "chiro", "DX", "LSPINE", ("AP", "LL")),
-    Protocol("Foot AP + lateral + oblique", "podiatry", "DX", "FOOT", ("AP", "LL", "OBLIQUE")),
-    Protocol("Chest PA + lateral", "human", "DX", "CHEST", ("PA", "LL")),
+    Protocol("Cervical AP + lateral", "chiro", "DX", "CSPINE", ("AP", "Lateral")),
+    Protocol("Lumbar AP + lateral", "chiro", "DX", "LSPINE", ("AP", "Lateral")),
+    Protocol("Foot AP + lateral + oblique", "podiatry", "DX", "FOOT", ("AP", "Lateral", "Oblique")),
+    Protocol("Chest PA + lateral", "human", "DX", "CHEST", ("PA", "Lateral")),
 )

@@ -31,6 +31,7 @@ PDU_S = 30.0  # for one PDU, 131072 bytes and less
 IDLE_UNKNOWN_S = 15
 LONGEST_UNKNOWN_S = 600.0
 LONGEST_PDU_BYTES = 1 << 20  # an A-ASSOCIATE-RQ of 128 contexts has less than 64 KiB
+THE_BOX_ITSELF = "127.0.0.1"  # the page looks whether this door is open
 _RECEIVE_BYTES = 1 << 16
 
 ContextFor = Callable[[str], ssl.SSLContext]
@@ -49,6 +50,12 @@ class _Seat:
             return time.monotonic() - self.since > 2 * HANDSHAKE_S
         return self.association.ident is not None and not self.association.is_alive()
 
+    @property
+    def hung_up(self) -> bool:
+        """Whether the connection is closed; its thread may wait for some seconds more."""
+        connection = self.association.dul.socket if self.association else None
+        return connection is not None and connection.socket is None
+
 
 class Slots:
     """Counts connections by address; those of accepted senders have room that others cannot take."""
@@ -60,13 +67,21 @@ class Slots:
 
     def known(self, address: str) -> bool:
         """Whether an accepted sender has this address."""
-        return address in self._senders.known_addresses()
+        return address in self._known
+
+    @property
+    def _known(self) -> frozenset[str]:
+        return self._senders.known_addresses() | {THE_BOX_ITSELF}
 
     def enter(self, key: object, address: str) -> bool:
         """Take a slot if there is one for this address."""
-        known = self._senders.known_addresses()
+        known = self._known
         with self._lock:
-            self._seats = {k: seat for k, seat in self._seats.items() if not seat.left}
+            self._seats = {
+                k: seat
+                for k, seat in self._seats.items()
+                if not seat.left and not (seat.hung_up and seat.address in known)  # strangers' threads count to the end
+            }
             taken = [seat.address for seat in self._seats.values()]
             if address in known:
                 free = len(taken) < SLOTS and taken.count(address) < SLOTS_OF_ONE_KNOWN_ADDRESS

@@ -12,9 +12,9 @@ from appliance.validators import valid_name
 MAXIMUM_VIEWS = 20
 # How units write a view (View Position, PS3.3 C.8.11.5, or the meaning of its code) -> how staff say it
 _SPELLINGS = {
-    "right lateral": ("RL", "R LL", "RLL", "RLAT", "R LAT", "RIGHT LATERAL", "R RL", "R RLD"),
-    "left lateral": ("L LL", "LLL", "LLAT", "L LAT", "LEFT LATERAL", "L LLD"),
-    "lateral": ("LL", "LAT", "LATERAL", "ML", "LM"),
+    "right lateral": ("RL", "R LATERAL", "R LL", "RLL", "RLAT", "R LAT", "RIGHT LATERAL", "R RL", "R RLD"),
+    "left lateral": ("LL", "L LATERAL", "L LL", "LLL", "LLAT", "L LAT", "LEFT LATERAL", "L LLD"),
+    "lateral": ("LAT", "LATERAL", "ML", "LM"),
     "VD": ("VD", "VENTRO-DORSAL", "VENTRODORSAL", "V D"),
     "DV": ("DV", "DORSO-VENTRAL", "DORSOVENTRAL"),
     "AP": ("AP", "ANTERO-POSTERIOR", "ANTEROPOSTERIOR"),

@@ -8,12 +8,12 @@ from pydicom.uid import generate_uid
 from werkzeug.wrappers import Response
 
 from appliance.archive.catalogue import Instance, StudyLine
-from appliance.archive.senders import Sender
 from appliance.courier.destinations import Destination
 from appliance.courier.queue import PRIORITIES, Progress
 from appliance.errors import BadInput, BuckyError, NotDicom
 from appliance.reading.sr_text import SrText
 from webui import words
+from webui.clinic import devices, exams
 from webui.roles import needs
 from webui.services import Services
 from webui.shared import page_address
@@ -43,7 +43,8 @@ def create(services: Services) -> Blueprint:
     """The blueprint `clinic`."""
     pages = Blueprint("clinic", __name__)
     _add_studies(pages, services)
-    _add_devices(pages, services)
+    devices.add(pages, services)
+    exams.add(pages, services)
     _add_destinations(pages, services)
     return pages
 
@@ -54,7 +55,8 @@ def _add_studies(pages: Blueprint, services: Services) -> None:
         lines = services.catalogue.recent(limit=limit)
         return {
             "lines": [(line, deliveries(services, line)) for line in lines],
-            "unknown": unknown_devices(services),
+            "unknown": devices.unknown(services),
+            "known": devices.known(services),
             "more": limit + PAGE if len(lines) == limit else None,
             "dicom_port": services.facts.dicom_port(),
             "page_address": page_address(services.facts),
@@ -83,6 +85,15 @@ def _add_studies(pages: Blueprint, services: Services) -> None:
     def study_state(study_id: int) -> str:
         """Delivery and report alone, for the page's own update."""
         return render_template("clinic/_study_state.html", **study_facts(services, study_id))
+
+    @pages.post("/studies/<int:study_id>/done")
+    @needs("technician")
+    def done(study_id: int) -> Response:
+        """A person says that all pictures are made, or takes it back."""
+        uid = services.catalogue.study(study_id).study_instance_uid
+        kind = "reopened" if request.form.get("back") else "done"
+        services.completion.note([uid], kind, current_user.name)
+        return redirect(url_for("clinic.study", study_id=study_id))
 
     @pages.post("/studies/<int:study_id>/send")
     @needs("technician")
@@ -113,6 +124,7 @@ def study_facts(services: Services, study_id: int) -> dict[str, object]:
         "deliveries": deliveries(services, line),
         "reports": shown_reports(services, line),
         "destinations": services.destinations.all(),
+        "completeness": services.completion.of(line),
         "requests": {r.destination_id: r for r in services.requests.of_study(study_id)},
     }
 
@@ -137,44 +149,6 @@ def shown_reports(services: Services, line: StudyLine) -> list[ShownReport]:
         except NotDicom as error:
             shown.append(ShownReport(instance, None, error.text))
     return shown
-
-
-def unknown_devices(services: Services) -> list[tuple[Sender, list[Instance]]]:
-    """Senders that wait for a person's word, with what they sent."""
-    waiting = [s for s in services.senders.all() if s.state == "unknown" and s.waiting_instances]
-    return [(sender, services.catalogue.quarantined(sender.id)) for sender in waiting]
-
-
-def _add_devices(pages: Blueprint, services: Services) -> None:
-    @pages.get("/devices")
-    @needs("viewer")
-    def devices() -> str:
-        """X-ray units and other senders, and the card to type into a unit."""
-        return render_template(
-            "clinic/devices.html",
-            senders=services.senders.all(),
-            unknown=unknown_devices(services),
-            dicom_port=services.facts.dicom_port(),
-            page_address=page_address(services.facts),
-        )
-
-    @pages.post("/devices/<int:sender_id>/accept")
-    @needs("technician")
-    def accept(sender_id: int) -> Response:
-        """Take this device's pictures."""
-        services.senders.accept(sender_id)
-        return redirect(
-            (request.form.get("back") == "devices" and url_for("clinic.devices")) or url_for("clinic.studies")
-        )
-
-    @pages.post("/devices/<int:sender_id>/block")
-    @needs("technician")
-    def block(sender_id: int) -> Response:
-        """Refuse this device's pictures."""
-        services.senders.block(sender_id)
-        return redirect(
-            (request.form.get("back") == "devices" and url_for("clinic.devices")) or url_for("clinic.studies")
-        )
 
 
 def _add_destinations(pages: Blueprint, services: Services) -> None:

@@ -6,3 +6,4 @@ import { keepDrafts } from "./drafts.js";
 showTimes(document);
 keepDrafts(document);
 follow(document, showTimes);
+document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
