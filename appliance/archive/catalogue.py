@@ -199,6 +199,12 @@ class Catalogue:
         sql = f"{_INSTANCE_SQL} WHERE preview_state = 'waiting' ORDER BY instance.id DESC LIMIT ?"
         return [self._instance(row) for row in self._database.read.query(sql, [limit])]
 
+    def begin_preview(self, instance_id: int) -> int:
+        """Count an attempt before it is made; returns how many were begun before and never ended."""
+        with self._database.write() as db:
+            sql = "UPDATE instance SET preview_attempts = preview_attempts + 1 WHERE id = ? RETURNING preview_attempts"
+            return int(db.conn.execute(sql, [instance_id]).fetchone()[0]) - 1
+
     def set_preview(self, instance_id: int, state: str, message: str | None) -> None:
         """Note that the preview is 'ready', or that there is 'none' and why."""
         with self._database.write() as db:

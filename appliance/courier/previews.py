@@ -9,6 +9,8 @@ from appliance.imaging.preview import derive
 
 IDLE_S = 5.0
 _BATCH = 8
+_MAXIMUM_ATTEMPTS = 2  # that ended with the process: the pixels crash a decoder
+_BOMB = "This picture cannot be shown: its pixels are damaged in a way that stops the decoder."
 
 
 class PreviewShelf:
@@ -49,6 +51,9 @@ class PreviewWorker:
         return 0.0 if waiting else IDLE_S
 
     def _make(self, instance: Instance) -> None:
+        if self._catalogue.begin_preview(instance.id) >= _MAXIMUM_ATTEMPTS:
+            self._catalogue.set_preview(instance.id, "none", _BOMB)
+            return
         try:
             derived = derive(instance.path)
         except CannotDisplay as error:

@@ -3,17 +3,21 @@
 import contextlib
 import hashlib
 import re
+import struct
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from pydicom import dcmread
+from pydicom._uid_dict import UID_dictionary
+from pydicom.charset import convert_encodings
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import _read_file_meta_info, data_element_generator
+from pydicom.filereader import _read_file_meta_info
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from appliance.dicom.scan import Scanner, Unreadable
 from appliance.validators import valid_uid
 
 MAX_TEXT = 1024  # characters kept of one attribute; the file keeps all of them
@@ -68,8 +72,8 @@ CODED = {
     "ViewCodeSequence": "view_position",
 }
 _UID_KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "SpecificCharacterSet")
-_WANTED = [
-    Tag(keyword)
+_WANTED = frozenset(
+    int(Tag(keyword))
     for keyword in (
         *_UID_KEYWORDS,
         *STUDY_KEYWORDS.values(),
@@ -78,9 +82,9 @@ _WANTED = [
         *CODED,
         "Laterality",
     )
-]
+)
 _LOOKS_LIKE_UID = re.compile(r"[0-9.]{1,64}")
-_PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
+_META_AT = 132  # behind the preamble and the prefix
 
 Values = dict[str, str | int | None]
 
@@ -113,7 +117,7 @@ class InstanceRecord:
 def read_record(path: Path, said: CommandUids) -> InstanceRecord:
     """Read the record of a stored file; never raises for what the data set holds, only OSError for the file."""
     problems: list[str] = []
-    header = _read_header(path, problems)
+    header = _read_header(path, said.transfer_syntax_uid, problems)
     uid = _uid(header, "SOPInstanceUID", said.sop_instance_uid, problems)
     record = InstanceRecord(
         study_instance_uid=_uid(header, "StudyInstanceUID", derived_uid("study", uid), problems),
@@ -151,32 +155,39 @@ def text(header: Dataset, keyword: str) -> str | None:
     return clean or None
 
 
-def _read_header(path: Path, problems: list[str]) -> Dataset:
+def _read_header(path: Path, transfer_syntax_uid: str, problems: list[str]) -> Dataset:
     """The wanted attributes before the pixels, or as many of them as can be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return dcmread(path, stop_before_pixels=True, specific_tags=_WANTED)
-        except OSError:
-            raise
-        except Exception:  # hostile or truncated bytes raise anything; the file is kept, the record says so
-            problems.append("header-unreadable")
-            return _read_until_it_breaks(path)
-
-
-def _read_until_it_breaks(path: Path) -> Dataset:
-    """The elements in front of the place where parsing fails."""
-    elements: dict[BaseTag, RawDataElement | DataElement] = {}
     with path.open("rb") as file:
-        file.seek(132)
-        meta = _read_file_meta_info(file)
-        syntax = UID(meta.TransferSyntaxUID)
-        with contextlib.suppress(Exception):  # the point of this function: keep what came before the failure
-            for element in data_element_generator(
-                file, syntax.is_implicit_VR, syntax.is_little_endian, lambda tag, _vr, _length: tag in _PIXEL_TAGS
-            ):
-                elements[element.tag] = element
-    return Dataset(elements)
+        _go_to_data_set(file)
+        scanner = Scanner(file, _syntax(transfer_syntax_uid))
+        try:
+            found = scanner.find(_WANTED)
+        except Unreadable as error:  # hostile or truncated bytes; the file is kept, the record says so
+            problems.append("header-unreadable")
+            found = error.found
+    header = Dataset(dict[BaseTag, DataElement | RawDataElement](found))
+    names = header.get("SpecificCharacterSet") or ""
+    with warnings.catch_warnings(), contextlib.suppress(Exception):  # a set that nobody knows is read as ASCII
+        warnings.simplefilter("ignore")
+        syntax = _syntax(transfer_syntax_uid)
+        header.set_original_encoding(scanner.is_implicit, syntax.is_little_endian, convert_encodings(names))
+    return header
+
+
+def _syntax(uid: str) -> UID:
+    """The transfer syntax, Explicit VR Little Endian for those that nobody knows (PS3.5 A.4 wants that of new ones)."""
+    syntax = UID(uid)
+    return syntax if syntax in UID_dictionary and syntax.is_transfer_syntax else ExplicitVRLittleEndian
+
+
+def _go_to_data_set(file: BinaryIO) -> None:
+    """Behind the file meta information that the archive wrote (PS3.10 7.1)."""
+    head = file.read(_META_AT + 12)
+    if head[_META_AT : _META_AT + 4] == b"\x02\x00\x00\x00":
+        file.seek(len(head) + struct.unpack_from("<L", head, _META_AT + 8)[0])
+    else:  # files of older releases have no group length
+        file.seek(_META_AT)
+        _read_file_meta_info(file)
 
 
 def _uid(header: Dataset, keyword: str, otherwise: str, problems: list[str]) -> str:

@@ -137,3 +137,15 @@ def test_a_full_disk_here_is_no_trouble_of_the_destination_and_ends_nothing(box:
     assert [i.sop_instance_uid for i in box.catalogue.instances(1) if i.sender_kind == "result"] == [
         str(report.SOPInstanceUID)
     ]
+
+
+def test_a_picture_that_ends_the_process_is_given_up_after_two_attempts(box: Box) -> None:
+    """Attempts are counted before they are made, so that a decoder's crash cannot repeat for ever."""
+    (ds,) = small_study("cervical-spine")
+    receipt = take_dataset(box.intake, ds, Provenance("import", "x", "", stamp()))
+    for before in (0, 1):  # the process that began these is gone
+        assert box.catalogue.begin_preview(receipt.instance_id) == before
+    PreviewWorker(box.catalogue, box.shelf).run_once()
+    found = box.catalogue.instance(receipt.instance_id)
+    assert found.preview_state == "none"
+    assert "cannot be shown" in (found.preview_message or "")
