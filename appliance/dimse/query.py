@@ -88,16 +88,14 @@ class Query:
         began = time.monotonic()
         peer = provenance_of(event.assoc)
         count, status = 0, SUCCESS
-        for status, ds in self._answers(event, accepted=self._policy.is_accepted(peer)):
-            count += status == PENDING
-            yield status, ds
-        self._log.event(
-            "find",
-            peer=peer.name,
-            status=f"0x{SUCCESS if status == PENDING else status:04X}",
-            count=count,
-            duration_ms=round((time.monotonic() - began) * 1000),
-        )
+        try:
+            for status, ds in self._answers(event, accepted=self._policy.is_accepted(peer)):
+                count += status == PENDING
+                yield status, ds
+        finally:  # pynetdicom does not come back after a failure
+            shown = f"0x{SUCCESS if status == PENDING else status:04X}"
+            duration_ms = round((time.monotonic() - began) * 1000)
+            self._log.event("find", peer=peer.name, status=shown, count=count, duration_ms=duration_ms)
 
     def _answers(self, event: Event, *, accepted: bool) -> Iterator[tuple[int, Dataset | None]]:
         if not accepted:
