@@ -11,6 +11,8 @@ from pydicom.filewriter import write_data_element, write_dataset, write_file_met
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
+from appliance.errors import NotDicom
+
 _UNDEFINED = b"\xff\xff\xff\xff"
 _ITEM, _ITEM_END, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\x0d\xe0", b"\xfe\xff\xdd\xe0"
 _NO_LENGTH = b"\x00\x00\x00\x00"
@@ -18,7 +20,15 @@ _NO_LENGTH = b"\x00\x00\x00\x00"
 
 def rewrite(source: Path, target: Path, transfer_syntax_uid: str) -> None:
     """Write an uncompressed little-endian file in the other such syntax; raises what a damaged file makes happen."""
-    write_part10(dcmread(source), target, transfer_syntax_uid)
+    write_part10(read_whole(source), target, transfer_syntax_uid)
+
+
+def read_whole(path: Path, *, defer_size: int | None = None) -> Dataset:
+    """A stored file's data set, values above `defer_size` bytes when they are asked for; raises NotDicom."""
+    ds = dcmread(path, defer_size=defer_size)
+    if len(ds) == 0:  # what pydicom makes of one that ends within a value of undefined length
+        raise NotDicom(reason="its data set is cut short")
+    return ds
 
 
 def write_part10(ds: Dataset, target: Path, transfer_syntax_uid: str) -> None:
@@ -29,7 +39,8 @@ def write_part10(ds: Dataset, target: Path, transfer_syntax_uid: str) -> None:
     meta.MediaStorageSOPClassUID = UID(ds.get("SOPClassUID") or old.MediaStorageSOPClassUID)
     meta.MediaStorageSOPInstanceUID = UID(ds.get("SOPInstanceUID") or old.MediaStorageSOPInstanceUID)
     meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = old.ImplementationClassUID
+    if "ImplementationClassUID" in old:
+        meta.ImplementationClassUID = old.ImplementationClassUID
     with target.open("wb") as file:
         out = DicomIO(file)
         file.write(b"\x00" * 128 + b"DICM")

@@ -130,12 +130,10 @@ class Listener:
             self._ae.shutdown()
 
     def _opened(self, event: Event) -> None:
-        """Stream data sets to disk, and do not let Nagle's algorithm hold back small answers (FIELD 8)."""
+        """Stream data sets to disk."""
         association = event.assoc
         association.dimse = StreamingDimse(association, self._intake)
-        connection = association.dul.socket.socket if association.dul.socket else None
-        if connection is not None:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        without_delay(event)
 
     def _requested(self, event: Event) -> None:
         """Support exactly what this requestor proposes, less what is refused."""
@@ -192,6 +190,13 @@ class Listener:
         connection = event.assoc.dul.socket
         if event.assoc.requestor.primitive is None and isinstance(connection, TimedSocket) and connection.waited_long:
             self._policy.note(provenance_of(event.assoc), "not-dicom")
+
+
+def without_delay(event: Event) -> None:
+    """Do not let Nagle's algorithm hold back small messages (FIELD 8)."""
+    connection = event.assoc.dul.socket.socket if event.assoc.dul.socket else None
+    if connection is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def supported(

@@ -15,7 +15,7 @@ from appliance.archive.search import Search, Stored
 from appliance.archive.senders import Sender, Senders
 from appliance.dicom.transfer_syntaxes import SENDABLE
 from appliance.dimse.identifier import PATIENT_ROOT, STUDY_ROOT, BadIdentifier, read_identifier
-from appliance.dimse.listener import FindHandler
+from appliance.dimse.listener import FindHandler, without_delay
 from appliance.dimse.policy import Policy, provenance_of
 from appliance.dimse.sending import Sending
 from appliance.dimse.status import (
@@ -189,7 +189,11 @@ class Retrieve:
         ae.dimse_timeout = ae.network_timeout = ANSWER_TIMEOUT_S
         assert destination.listen_port is not None  # noqa: S101 - tells the type checker what `reachable` ensures
         association = ae.associate(
-            destination.address, destination.listen_port, contexts=contexts_for(matches), ae_title=destination.name
+            destination.address,
+            destination.listen_port,
+            contexts=contexts_for(matches),
+            ae_title=destination.name,
+            evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)],
         )
         if not association.is_established:
             self._log.event("destination-unreachable", peer=destination.name, port=destination.listen_port)

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
-from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
-from appliance.dicom.rewrite import write_part10
+from appliance.dicom.rewrite import read_whole, write_part10
 from appliance.dicom.transfer_syntaxes import SENDABLE
 from appliance.errors import CannotDisplay
 from appliance.imaging.codecs import Samples, pixel_options
@@ -33,10 +32,12 @@ _OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")  # only f
 
 def transcode(source: Path, target: Path, transfer_syntax_uid: str, *, max_bytes: int = _MAX_VALUE_BYTES) -> None:
     """Write `target` in Explicit or Implicit VR Little Endian; raises CannotDisplay, or what a codec raises."""
-    ds = dcmread(source, defer_size=_DEFER_BYTES)
-    big = ds.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+    ds = read_whole(source, defer_size=_DEFER_BYTES)
+    if str(ds.file_meta.TransferSyntaxUID) in SENDABLE:  # nothing to decode
+        write_part10(ds, target, transfer_syntax_uid)
+        return
     with tempfile.TemporaryFile(dir=target.parent) as frames:
-        if "PixelData" in ds:
+        if "PixelData" in ds or "Rows" in ds:  # a picture whose pixels cannot be found is not sent without them
             with open_pixels(source) as pixels:
                 photometric = _write_frames(pixels, frames, max_bytes)
             _describe(ds, photometric)
@@ -44,7 +45,7 @@ def transcode(source: Path, target: Path, transfer_syntax_uid: str, *, max_bytes
             vr = "OB" if ds.BitsAllocated <= 8 else "OW"
             ds[0x7FE00010] = DataElement(0x7FE00010, vr, cast(BufferedReader, frames))
         _drop_compressed_icon(ds)
-        if big:
+        if ds.file_meta.TransferSyntaxUID == ExplicitVRBigEndian:
             _swap_words(ds)
         write_part10(ds, target, transfer_syntax_uid)
 

@@ -184,10 +184,13 @@ def test_an_identifier_that_breaks_the_hierarchy_is_refused(root: str, query: Da
 
 
 def test_who_is_not_accepted_gets_nothing(clinic: Clinic, tmp_path: Path) -> None:
-    """Unknown, quarantined and blocked peers: 0x0124 for every operation, and no file."""
+    """Unknown and quarantined peers: 0x0124 for every operation, and no file; a blocked one gets no association."""
     clinic.box.accept("ENEMY")
     clinic.box.bucky("modality", "block", "ENEMY")
-    for title in ("NOBODY", "STRANGER", "ENEMY"):
+    enemy = AE(ae_title="ENEMY")
+    enemy.add_requested_context(MOVE)
+    assert enemy.associate(HOST, clinic.box.dicom_port).is_rejected
+    for title in ("NOBODY", "STRANGER"):
         role = build_role(DX, scp_role=True)
         with associated(clinic, FIND["-S"], MOVE, GET, DX, title=title, ext_neg=[role]) as association:
             query = keys("STUDY", StudyInstanceUID=str(clinic.stored[0].StudyInstanceUID))
@@ -223,13 +226,14 @@ def many_studies(count: int) -> list[Dataset]:
 # --- C-MOVE and C-GET ---
 
 
-@pytest.mark.parametrize("root", ["-S", "-P"])
-@pytest.mark.parametrize("level", ["PATIENT", "STUDY", "SERIES", "IMAGE"])
+LEVELS = [("-S", level) for level in ("STUDY", "SERIES", "IMAGE")]  # Study Root has no patient level
+LEVELS += [("-P", level) for level in ("PATIENT", "STUDY", "SERIES", "IMAGE")]
+
+
+@pytest.mark.parametrize(("root", "level"), LEVELS)
 @pytest.mark.parametrize("operation", ["move", "get"])
 def test_retrieval_at_every_level(operation: str, level: str, root: str, clinic: Clinic, tmp_path: Path) -> None:
     """The files are what was stored, data set by data set."""
-    if (root, level) == ("-S", "PATIENT"):
-        pytest.skip("Study Root has no patient level")
     ds = next(ds for ds in clinic.stored if ds.PatientID == "ID-2")
     unique = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
     depth = ["PATIENT", "STUDY", "SERIES", "IMAGE"].index(level)

@@ -8,6 +8,7 @@ from appliance.archive.blobs import BlobStore, Provenance
 from appliance.archive.intake import Intake
 from appliance.archive.part10 import take_dataset
 from appliance.clock import stamp
+from appliance.courier.previews import PreviewWorker
 from appliance.courier.queue import PRIORITIES
 from appliance.courier.results import ResultsWorker
 from appliance.courier.uplink import CHECKS_BEFORE_RESENDING, Uplink

@@ -13,6 +13,8 @@ from appliance.imaging.decode import decode_frame
 from appliance.imaging.transcode import main, transcode
 from tests.pictures import shared_files, small_study
 
+# Implicit VR under another name, one-bit pixels in big endian, a data set that is cut short
+CANNOT = {"SC_rgb_jpeg.dcm", "liver_expb_1frame.dcm", "j2k_too_short.dcm"}
 BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
@@ -30,7 +32,7 @@ def test_every_picture_looks_the_same_afterwards(syntax: str, tmp_path: Path) ->
         try:
             shown = decode_frame(source)
             whole = dcmread(source)
-        except Exception:
+        except Exception:  # noqa: S112 - what cannot be shown is not compared
             continue
         target = tmp_path / "target"
         if main([str(source), str(target), "--to", syntax]) != 0:
@@ -44,9 +46,8 @@ def test_every_picture_looks_the_same_afterwards(syntax: str, tmp_path: Path) ->
         name = str(whole.file_meta.TransferSyntaxUID)
         done[name] = done.get(name, 0) + 1
         target.unlink()
-    print(done, failed)
     assert len(done) >= 10
-    assert len(failed) <= 0.1 * sum(done.values()), failed
+    assert set(failed) <= CANNOT
 
 
 def test_a_rewritten_data_set_says_the_same(tmp_path: Path) -> None:
@@ -66,14 +67,14 @@ def test_every_explicit_file_can_be_rewritten(tmp_path: Path) -> None:
     for source in _files():
         try:
             ds = dcmread(source)
-            if ds.file_meta.TransferSyntaxUID != ExplicitVRLittleEndian:
+            if ds.file_meta.TransferSyntaxUID != ExplicitVRLittleEndian or not ds:
                 continue
-        except Exception:
+        except Exception:  # noqa: S112 - no DICOM file
             continue
         rewrite(source, tmp_path / "target", ImplicitVRLittleEndian)
         again = dcmread(tmp_path / "target")
         assert again.get("PixelData") == ds.get("PixelData"), source.name
-        assert {tag for tag in ds if tag.tag.element} == {tag for tag in again} or len(ds) >= len(again)
+        assert set(again.keys()) == {tag for tag in ds.keys() if tag.element}, source.name  # noqa: SIM118
         count += 1
     assert count >= 10
 
