@@ -49,7 +49,7 @@ class Service:
 
     def start(self) -> None:
         """Start on free ports and wait for the ready line."""
-        ports = ("--http-port", "0", "--dicom-port", "0", "--no-mdns")
+        ports = ("--http-port", "0", "--dicom-port", "0", "--dicom-tls-port", "0", "--no-mdns")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "appliance", self._command, "--data", str(self.data), "--host", HOST, *ports],
             stdout=subprocess.PIPE,

@@ -47,29 +47,29 @@ def run_receiver(kind: str, settings: Settings, log: Log, stop: threading.Event)
     listener = box.listener(log)
     port = listener.start(settings.host, settings.dicom_port)
     _say_listening("dicom", settings.host, port)
-    if settings.dicom_tls:
-        _listen_with_tls(box, listener, log)
-    with _dicom_beacon(box, port, log):
+    tls_port = _listen_with_tls(box, listener, log) if settings.dicom_tls else None
+    with _dicom_beacon(box, port, tls_port, log):
         stop.wait()
     listener.stop()
     log.event("stopped")
     _end_now()
 
 
-def _listen_with_tls(box: Box, listener: "Listener", log: Log) -> None:
-    """DICOM over TLS beside the plain port; a port that is taken must not keep the X-ray unit out."""
+def _listen_with_tls(box: Box, listener: "Listener", log: Log) -> int | None:
+    """DICOM over TLS beside the plain port; None for a port that is taken, which must not keep the X-ray unit out."""
     settings = box.settings
     try:
         contexts = box.tls_contexts(addresses(settings.host))
         port = listener.start(settings.host, settings.dicom_tls_port, context_for=contexts.for_address)
     except PortInUse as error:
         log.event("tls-unavailable", code=error.code, port=settings.dicom_tls_port)
-        return
+        return None
     _say_listening("dicom-tls", settings.host, port)
+    return port
 
 
 @contextlib.contextmanager
-def _dicom_beacon(box: Box, port: int, log: Log) -> Iterator[None]:
+def _dicom_beacon(box: Box, port: int, tls_port: int | None, log: Log) -> Iterator[None]:
     """`_dicom._tcp` for as long as the receiver listens; without multicast it goes on unadvertised."""
     if not box.settings.mdns:
         yield
@@ -78,7 +78,11 @@ def _dicom_beacon(box: Box, port: int, log: Log) -> Iterator[None]:
 
     try:
         beacon = DicomBeacon(
-            ae_title=box.settings.ae_title, port=port, host_label=f"bucky-{box.box_id}", listen_host=box.settings.host
+            ae_title=box.settings.ae_title,
+            port=port,
+            tls_port=tls_port,
+            host_label=f"bucky-{box.box_id}",
+            listen_host=box.settings.host,
         )
     except BeaconUnavailable as error:
         log.event("beacon-unavailable", code=error.code)

@@ -103,19 +103,37 @@ class _Beacon:
 
 
 class DicomBeacon(_Beacon):
-    """`_dicom._tcp` with the TXT keys of PS3.15 H.2."""
+    """`_dicom._tcp`, and `_dicom-tls._tcp` where there is TLS, with the TXT keys of PS3.15 H.2."""
 
     def __init__(
-        self, *, ae_title: str, port: int, host_label: str, listen_host: str, addresses: list[str] | None = None
+        self,
+        *,
+        ae_title: str,
+        port: int,
+        host_label: str,
+        listen_host: str,
+        tls_port: int | None = None,
+        addresses: list[str] | None = None,
     ) -> None:
         super().__init__(listen_host, addresses)
-        self._ae_title, self._port, self._host_label = ae_title, port, host_label
+        self._ae_title, self._port, self._tls_port, self._host_label = ae_title, port, tls_port, host_label
+        self._tls_info: ServiceInfo | None = None
         self._announce()
 
     def _announce(self) -> None:
         properties = {"AET": self._ae_title, "PrimaryDeviceType": "ARCHIVE"}
         server = f"{self._host_label}.local."
+        if self._tls_port is not None:
+            self._tls_info = self._register(
+                "_dicom-tls._tcp.local.", self._ae_title, self._tls_port, server, properties
+            )
         self._register("_dicom._tcp.local.", self._ae_title, self._port, server, properties)
+
+    def close(self) -> None:
+        """Withdraw both advertisements."""
+        if self._tls_info is not None:
+            self._zeroconf.unregister_service(self._tls_info)
+        super().close()
 
     def check(self) -> BeaconState:
         """Follow changes of the addresses."""

@@ -55,6 +55,20 @@ def test_the_receiver_is_found_with_its_txt_keys_and_withdrawn_on_close(network:
     wait_for(lambda: name not in seen.names, 5, "the goodbye")
 
 
+def test_dicom_over_tls_is_advertised_with_its_own_port(network: Zeroconf) -> None:
+    """PS3.15 H.2: `_dicom-tls._tcp` beside `_dicom._tcp`, both withdrawn on close."""
+    seen = _Seen()
+    ServiceBrowser(network, "_dicom-tls._tcp.local.", seen)  # type: ignore[arg-type]
+    beacon = DicomBeacon(ae_title="BUCKYTLS", port=11112, tls_port=2762, host_label="bucky-test", listen_host=HOST)
+    name = "BUCKYTLS._dicom-tls._tcp.local."
+    wait_for(lambda: name in seen.names, 10, "the advertisement")
+    info = network.get_service_info("_dicom-tls._tcp.local.", name)
+    assert info is not None
+    assert info.port == 2762
+    beacon.close()
+    wait_for(lambda: name not in seen.names, 5, "the goodbye")
+
+
 def test_a_second_box_takes_another_name_and_says_why() -> None:
     """The first keeps bucky.local."""
     first = PageBeacon(port=8080, wanted_host="buckytest", listen_host=HOST, addresses=["127.0.0.1"])
