@@ -3,15 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-DEBIAN := dcmtk dicom3tools orthanc orthanc-dicomweb chromium iproute2 fonts-dejavu-core
-TOOLS := storescu:dcmtk dciodvfy:dicom3tools Orthanc:orthanc chromium:chromium ip:iproute2
+DEBIAN := dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-postgresql postgresql chromium iproute2 fonts-dejavu-core nginx-light gcc libc6-dev fuse3 libfaketime faketime \
+  squashfs-tools mtools dosfstools fdisk cpio zstd systemd nftables chrony curl procps util-linux rauc cryptsetup-bin openssl libubootenv-tool
+TOOLS := storescu:dcmtk dciodvfy:dicom3tools Orthanc:orthanc chromium:chromium ip:iproute2 nginx:nginx-light gcc:gcc fusermount3:fuse3 faketime:faketime \
+  mksquashfs:squashfs-tools mcopy:mtools mkfs.vfat:dosfstools sfdisk:fdisk cpio:cpio zstd:zstd \
+  systemd-analyze:systemd nft:nftables chronyd:chrony curl:curl sysctl:procps setpriv:util-linux rauc:rauc veritysetup:cryptsetup-bin openssl:openssl fw_setenv:libubootenv-tool
+FILES := /usr/share/orthanc/plugins/libOrthancDicomWeb.so:orthanc-dicomweb \
+  /usr/share/orthanc/plugins/libOrthancPostgreSQLIndex.so:orthanc-postgresql /usr/lib/postgresql/*/bin/initdb:postgresql \
+  /usr/lib/*/faketime/libfaketime.so.1:libfaketime /usr/include/stdio.h:libc6-dev
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup system test lint unit interop fault browser bench check lock screenshots clean
+.PHONY: help run demo setup system test lint unit interop fault browser bench check lock translations screenshots clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 run: setup ## start the box (ARGS="--host 127.0.0.1 --http-port 8081" to change)
 	$(BIN)/bucky run $(ARGS)
@@ -28,13 +34,13 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-webui/static/viewer/light-table.js: $(VENV)/.ready $(wildcard webui/viewer/src/*.ts) webui/viewer/light-table.css webui/viewer/package-lock.json
+webui/static/viewer/light-table.js: $(VENV)/.ready $(wildcard webui/viewer/src/*.ts webui/viewer/src/*/*.ts) $(wildcard webui/viewer/*.css) webui/viewer/package-lock.json
 	$(BIN)/python webui/viewer/build.py
 	touch $@
 
 system: ## install the Debian packages that tests need, where they are missing and this user may
 	@missing=""; for entry in $(TOOLS); do command -v $${entry%%:*} >/dev/null || missing="$$missing $${entry##*:}"; done; \
-	[ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing="$$missing orthanc-dicomweb"; \
+	for entry in $(FILES); do ls $${entry%%:*} >/dev/null 2>&1 || missing="$$missing $${entry##*:}"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "Installing:$$missing"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null; \
@@ -55,22 +61,32 @@ unit: setup ## quick tests of single parts
 interop: setup system ## against real dcmtk tools and a real Orthanc
 	$(BIN)/python -m pytest tests/interop
 
-fault: setup system ## real processes killed, lying destinations
-	$(BIN)/python -m pytest tests/fault
+fault: setup system ## kills at every step and at random, power cuts, full and failing disks, lying destinations: all trials
+	BUCKY_FAULT=full BUCKY_TRUTH_TRIALS=170 $(BIN)/python -m pytest tests/fault -s --timeout 7200
 
 browser: setup system ## the pages in a real browser
 	$(BIN)/python -m pytest tests/browser
 
 bench: setup system ## speed and memory beside Orthanc, in one run
 	$(BIN)/python -m tests.bench.bench $(ARGS)
+	$(BIN)/python -m tests.bench.line
+	$(BIN)/python -m tests.bench.fleet
 
 check: lint unit ## the quick checks before a commit
 
 lock: setup ## resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev --output-file requirements.lock --upgrade pyproject.toml
 
+translations: setup ## find the words of the pages and bring the catalogues up to date; the new ones are left empty
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F webui/translations/babel.cfg -k N_ --no-wrap --add-location=file --sort-by-file -o build/messages.pot .
+	$(BIN)/pybabel -q update -N --no-wrap --ignore-obsolete --ignore-pot-creation-date -i build/messages.pot -d webui/translations
+
 screenshots: setup system ## make the pictures of README.md from the running product
 	$(BIN)/python -m tests.browser.screenshots
+	BUCKY_SCREENSHOTS=$(CURDIR)/provisioning/screenshots $(BIN)/python -m pytest -q tests/browser/test_vendor.py
+
+include firmware/Makefile
 
 clean: ## remove what the targets made, but no data
 	rm -rf $(VENV) build webui/static/viewer webui/viewer/node_modules *.egg-info

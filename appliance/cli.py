@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance import __version__, commands, commands_modality, commands_worklist
+from appliance import __version__
+from appliance.commands import destinations, modality, rehearse, reset, run, safety, studies, tokens, vendor, worklist
 from appliance.errors import BuckyError
 from appliance.logs import quiet_libraries
 from appliance.settings import Settings, load
@@ -35,7 +36,7 @@ def _default_data(command: str) -> Path:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    keys = ("host", "http_port", "dicom_port", "dicom_tls_port", "dicom_tls", "ae_title", "mdns")
+    keys = ("host", "http_port", "dicom_port", "dicom_tls_port", "dicom_tls", "ae_title", "mdns", "archive_url")
     given = {key: getattr(args, key, None) for key in keys}
     args.json = getattr(args, "json", False)
     data = getattr(args, "data", None) or _default_data(args.command)
@@ -73,87 +74,37 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    _add_listening(command("run", commands.run_box, "start the box"))
-    _add_listening(command("reader", commands.run_reader, "start a reader service"))
-    _add_role(command("role", commands.run_one_role, "run one role (the supervisor uses this)"))
-    demo = command("demo", commands.run_demo, "a box, a reader and a simulated X-ray unit, with a phantom patient")
+    run.add_listening(command("run", run.run_box, "start the box"))
+    run.add_reader_arguments(command("reader", run.run_reader, "start a reader service"))
+    run.add_role_arguments(command("role", run.run_one_role, "run one role (the supervisor uses this)"))
+    demo = command("demo", run.run_demo, "a box, a reader and a simulated X-ray unit, with a phantom patient")
     demo.add_argument("--once", action="store_true", help="stop when the phantom has arrived at the reader")
-    _add_setup(command("setup", commands.set_up, "the first run without a browser"))
-    _add_token(command("token", commands.token, "tokens for programs"))
-    units = command("modality", commands_modality.modality, "X-ray units and other senders")
-    commands_modality.add_arguments(units, _common())
-    listed = command("worklist", commands_worklist.worklist, "exams for the X-ray unit's worklist")
-    commands_worklist.add_arguments(listed, _common())
-    _add_destination(command("destination", commands.destination, "readers and archives to send to"))
-    _add_study(command("study", commands.study, "studies on the box"))
-    take = command("import", commands.import_files, "take DICOM files into the archive")
+    run.add_setup_arguments(command("setup", run.set_up, "the first run without a browser"))
+    take = command("import", studies.import_files, "take DICOM files into the archive")
     take.add_argument("paths", nargs="+", metavar="PATH")
-    command("status", commands.status, "what the box knows of itself")
-    command("settings", commands.show_settings, "the effective settings and where each comes from")
+    command("status", run.status, "what the box knows of itself")
+    command("check", safety.check, "read every stored picture back and compare it with what was received")
+    command("rebuild-index", safety.rebuild_index, "make the index anew from the stored pictures")
+    for name, add, act, help_text in (
+        ("recovery-key", safety.add_recovery_key_arguments, safety.recovery_key, "make and print the key of backups"),
+        ("backup", safety.add_backup_arguments, safety.backup, "bring an encrypted backup up to date"),
+        ("restore", safety.add_restore_arguments, safety.restore, "bring a backup back onto a bare box"),
+    ):
+        add(command(name, act, help_text))
+    command("certificate", run.certificate, "make or renew the page's certificate for a web server with TLS")
+    reset.add_arguments(command("reset", reset.reset, "remove everything of the clinic and make a new setup code"))
+    rehearse.add_arguments(command("rehearse", rehearse.rehearse, "send a test picture to each reader and back"))
+    command("settings", run.show_settings, "the effective settings and where each comes from")
+    for name, module, go, help_text in (
+        ("token", tokens, tokens.token, "tokens for programs"),
+        ("modality", modality, modality.modality, "X-ray units and other senders"),
+        ("worklist", worklist, worklist.worklist, "exams for the X-ray unit's worklist"),
+        ("destination", destinations, destinations.destination, "readers and archives to send to"),
+        ("vendor", vendor, vendor.vendor, "the vendor link of this box"),
+        ("study", studies, studies.study, "studies on the box"),
+    ):
+        module.add_arguments(command(name, go, help_text), _common())
     return parser
-
-
-def _add_listening(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", help="address to listen on (default 0.0.0.0)")
-    parser.add_argument("--http-port", help="port of the page")
-    parser.add_argument("--dicom-port", help="port of the DICOM services")
-    parser.add_argument("--dicom-tls-port", help="port of the DICOM services over TLS")
-    parser.add_argument("--no-dicom-tls", dest="dicom_tls", action="store_false", default=None, help="no TLS listener")
-    parser.add_argument("--ae-title", help="AE title")
-    parser.add_argument("--no-mdns", dest="mdns", action="store_false", default=None, help="stay unannounced")
-
-
-def _add_role(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("role", choices=["receiver", "web", "courier"])
-    parser.add_argument("kind", choices=["box", "reader"])
-    _add_listening(parser)
-
-
-def _add_setup(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clinic", required=True, metavar="NAME")
-    parser.add_argument("--kind", required=True, choices=["vet", "chiro", "podiatry", "human"])
-    parser.add_argument("--admin", required=True, metavar="NAME")
-    parser.add_argument("--password-stdin", action="store_true", required=True)
-
-
-def _add_token(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = actions.add_parser("create", help="make a token and print it", parents=[_common()])
-    create.add_argument("name")
-    create.add_argument("--role", required=True, choices=["viewer", "technician", "doctor", "administrator"])
-    actions.add_parser("list", help="all tokens", parents=[_common()])
-    actions.add_parser("revoke", help="make a token worthless", parents=[_common()]).add_argument("name")
-
-
-def _add_destination(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="a new destination", parents=[_common()])
-    add.add_argument("name")
-    add.add_argument("--dicomweb", required=True, metavar="URL")
-    add.add_argument("--token-stdin", action="store_true", help="read the bearer token from standard input")
-    add.add_argument("--auto", action="store_true", help="send every picture there without being asked")
-    actions.add_parser("list", help="all destinations", parents=[_common()])
-    for name, help_text in (
-        ("test", "try to reach it"),
-        ("pause", "stop sending for now"),
-        ("resume", "go on sending"),
-        ("remove", "forget it"),
-    ):
-        actions.add_parser(name, help=help_text, parents=[_common()]).add_argument("name")
-
-
-def _add_study(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="the most recent studies", parents=[_common()])
-    for name, help_text in (
-        ("show", "one study with its instances"),
-        ("verify", "whether every picture is confirmed where it was sent; exit status 1 if not"),
-    ):
-        actions.add_parser(name, help=help_text, parents=[_common()]).add_argument("uid")
-    send = actions.add_parser("send", help="send a study to a destination", parents=[_common()])
-    send.add_argument("uid")
-    send.add_argument("destination")
-    send.add_argument("--urgency", choices=["STAT", "urgent", "routine"], default="routine")
 
 
 if __name__ == "__main__":

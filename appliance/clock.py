@@ -1,5 +1,7 @@
 """Time as the product keeps it: UTC, ISO 8601 text with microseconds."""
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 
 
@@ -21,3 +23,9 @@ def moment(text: str) -> datetime:
 def after(seconds: float) -> str:
     """The stamp of a moment `seconds` from now."""
     return stamp(now() + timedelta(seconds=seconds))
+
+
+def use_zone(name: str) -> None:
+    """Local time of this process from now on, e.g. `Europe/Berlin`; what the product keeps stays UTC."""
+    os.environ["TZ"] = name
+    time.tzset()

@@ -68,6 +68,14 @@ class SchemaTooNew(BuckyError):
     hint = "Install the newer version again."
 
 
+class IndexDamaged(BuckyError):
+    """The database file is broken; the next start of the receiver recovers it."""
+
+    code = "index-damaged"
+    message = "The index of the archive is damaged; the pictures are not."
+    hint = "The box makes a new index by itself. If this stays, run: bucky rebuild-index"
+
+
 class NotDicom(BuckyError):
     """Bytes that cannot be kept as a DICOM instance."""
 

@@ -3,7 +3,11 @@
 import json
 import logging
 import sys
+import threading
+import traceback
 import warnings
+from pathlib import Path
+from types import TracebackType
 
 from appliance.clock import stamp
 
@@ -21,8 +25,12 @@ ALLOWED_FIELDS = frozenset(
         "port",
         "role",
         "incident",
+        "place",
     }
 )
+
+
+_FRAMES = 6
 
 
 class Log:
@@ -44,3 +52,19 @@ def quiet_libraries() -> None:
     """Keep third-party loggers and warnings from quoting data sets (FIELD: pydicom quotes bad values)."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+
+
+def log_crashes(log: Log) -> None:
+    """Let an unexpected error that ends a process or a thread be one line with its kind and place, without its text.
+
+    The text of an unknown exception may quote a data set, a file's name or what somebody typed.
+    """
+
+    def tell(kind: type[BaseException], trace: TracebackType | None) -> None:
+        frames = traceback.extract_tb(trace)[-_FRAMES:]
+        place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        log.event("crashed", code=kind.__name__, place=place)
+
+    sys.excepthook = lambda kind, _error, trace: tell(kind, trace)
+    sys.unraisablehook = lambda found: tell(found.exc_type, found.exc_traceback)
+    threading.excepthook = lambda found: tell(found.exc_type, found.exc_traceback)

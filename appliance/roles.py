@@ -9,57 +9,121 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from appliance.errors import BuckyError, PortInUse
-from appliance.logs import Log, quiet_libraries
+from appliance.clock import use_zone
+from appliance.errors import BuckyError, PortInUse, SchemaTooNew
+from appliance.lean import until_pictures_come, without_pictures
+from appliance.logs import Log, log_crashes, quiet_libraries
+from appliance.notify import answering, under_systemd
 from appliance.settings import Settings
-from appliance.wiring import Box, keep_receiver_lean
+from appliance.wiring import Box
+from appliance.wiring.agent import busy
+from appliance.wiring.courier import build_crew
+from appliance.wiring.receiver import build_listener, build_tls_contexts
+from appliance.wiring.web import build_app
 
 if TYPE_CHECKING:
+    from flask import Flask
+
+    from appliance.archive.database import Database
+    from appliance.authority import PageCertificate
     from appliance.dimse.listener import Listener
     from webui.services import BoxFacts
 
 BEACON_CHECK_S = 30.0
 WEB_THREADS = 8
+_BEHIND_PROXY = {
+    "trusted_proxy": "127.0.0.1",
+    "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+    "clear_untrusted_proxy_headers": True,
+}
 
 
 def run_role(role: str, kind: str, settings: Settings) -> int:
     """Run one role to its end; returns the exit status."""
     quiet_libraries()
     log = Log(role)
+    log_crashes(log)
     stop = _stop_event()
     try:
-        {"receiver": run_receiver, "courier": run_courier, "web": run_web}[role](kind, settings, log, stop)
+        run = {"receiver": run_receiver, "courier": run_courier, "web": run_web, "agent": run_agent}[role]
+        run(kind, settings, log, stop)
+    except SchemaTooNew as error:
+        return _wait_for_a_newer_release(role, settings, error)
     except BuckyError as error:
         print(f"bucky {role}: {error.text} {error.advice}", file=sys.stderr, flush=True)
         return 1
     return 0
 
 
+def _wait_for_a_newer_release(role: str, settings: Settings, error: SchemaTooNew) -> int:
+    """The page says why the box must not start; the other roles end and try again."""
+    from appliance.standby import tell_on_page
+
+    if role == "web":
+        answering(lambda: None)
+        return tell_on_page(error, settings)
+    print(f"bucky {role}: {error.text} {error.advice}", file=sys.stderr, flush=True)
+    return 1
+
+
 def run_receiver(kind: str, settings: Settings, log: Log, stop: threading.Event) -> None:
     """DICOM services and their advertisement."""
-    keep_receiver_lean()
+    without_pictures()
+    from appliance.audit.trail import THE_BOX  # not earlier: it would load numpy
+
     box = Box(settings)
-    removed = box.blobs.remove_leftovers()
+    removed = box.recover()
+    box.database.on_damage = lambda: _end_damaged(log)
     log.event("started", count=removed)
-    listener = box.listener(log)
+    listener = build_listener(box, log)
     port = listener.start(settings.host, settings.dicom_port)
     _say_listening("dicom", settings.host, port)
+    threading.Thread(target=_reconcile, args=[box, log], name="reconcile", daemon=True).start()
     tls_port = _listen_with_tls(box, listener, log) if settings.dicom_tls else None
+    box.trail.record("started", THE_BOX)
+    box.remember_how_to_reach(port, tls_port)
+    answering(lambda: _echo_itself(settings, port))
+    _follow_restarts(box.database, "receiver", stop, busy=lambda: busy(port))
     with _dicom_beacon(box, port, tls_port, log):
         stop.wait()
     listener.stop()
+    box.trail.record("stopped", THE_BOX)
     log.event("stopped")
     _end_now()
+
+
+def _echo_itself(settings: Settings, port: int) -> None:
+    """C-ECHO to this very process; raises BuckyError."""
+    from appliance.dimse.echo import echo
+
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    echo(calling_ae=settings.ae_title, called_ae=settings.ae_title, address=host, port=port)
+
+
+def _reconcile(box: Box, log: Log) -> None:
+    """Bring files and rows together while pictures come in; a fault here must not shut the X-ray unit out."""
+    try:
+        for code, number in box.reconcile().items():
+            log.event("recovered", code=code, count=number)
+    except Exception as error:  # an edge: the next start tries again
+        log.event("recovery-failed", code=type(error).__name__)
+
+
+def _end_damaged(log: Log) -> None:
+    """The index turned out to be damaged: the next start recovers it."""
+    log.event("index-damaged")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _listen_with_tls(box: Box, listener: "Listener", log: Log) -> int | None:
     """DICOM over TLS beside the plain port; None for a port that is taken, which must not keep the X-ray unit out."""
     settings = box.settings
     try:
-        contexts = box.tls_contexts(addresses(settings.host))
+        contexts = build_tls_contexts(box, addresses(settings.host))
         port = listener.start(settings.host, settings.dicom_tls_port, context_for=contexts.for_address)
     except PortInUse as error:
         log.event("tls-unavailable", code=error.code, port=settings.dicom_tls_port)
@@ -94,9 +158,18 @@ def _dicom_beacon(box: Box, port: int, tls_port: int | None, log: Log) -> Iterat
 
 def run_courier(kind: str, settings: Settings, log: Log, stop: threading.Event) -> None:
     """Previews, deliveries and results."""
+    os.nice(5)  # what comes in from the X-ray room and who waits before a page go first
+    until_pictures_come()
     box = Box(settings)
-    crew = box.crew(log)
+    _use_clinics_zone(box)
+    crew = build_crew(box, log, rehearses=kind == "box")
+    if kind == "reader":
+        from appliance.wiring.reader import build_reader_crew
+
+        threading.Thread(target=build_reader_crew(box, log).run, args=[stop], name="clinics", daemon=True).start()
+    _follow_restarts(box.database, "courier", stop)
     print("listening courier", flush=True)
+    answering(lambda: box.database.setting("box_id"))
     log.event("started")
     crew.run(stop)
     log.event("stopped")
@@ -105,40 +178,90 @@ def run_courier(kind: str, settings: Settings, log: Log, stop: threading.Event) 
 
 def run_web(kind: str, settings: Settings, log: Log, stop: threading.Event) -> None:
     """The page, DICOMweb, and the name bucky.local."""
+    until_pictures_come()
     from waitress.server import create_server
 
     from webui.services import BoxFacts
 
     box = Box(settings)
+    _use_clinics_zone(box)
     facts = BoxFacts(
         kind=kind,
         ae_title=settings.ae_title,
         addresses=lambda: addresses(settings.host),
-        dicom_port=lambda: _port_of_receiver(box),
+        dicom_port=lambda: port_of_receiver(box),
         http_port=settings.http_port,
         secret_key=box.secret_key,
+        trusted_hosts=settings.trusted_hosts,
+        secure_only=settings.behind_proxy,
     )
-    app = box.app(facts, log)
+    if settings.behind_proxy:
+        facts.authority = page_certificate(settings, box.box_id).authority
+    app = _app(box, facts, log)
     try:
         server = create_server(
             app,
-            host=settings.host,
+            host="127.0.0.1" if settings.behind_proxy else settings.host,
             port=settings.http_port,
             threads=WEB_THREADS,
+            **(_BEHIND_PROXY if settings.behind_proxy else {}),
             ident=None,
             channel_timeout=120,
+            send_bytes=1 << 18,  # a picture in sixty calls of the system, not in eight hundred
             max_request_body_size=8 * 2**30,
         )
     except OSError as error:
         raise PortInUse(port=settings.http_port, host=settings.host, option="--http-port") from error
-    facts.http_port = int(server.effective_port)
+    port = int(server.effective_port)
+    facts.http_port = 80 if settings.behind_proxy else port
     threading.Thread(target=server.run, name="waitress", daemon=True).start()
-    _say_listening("http", settings.host, facts.http_port)
-    log.event("started", port=facts.http_port)
+    _say_listening("http", settings.host, port)
+    answering(lambda: _ask_page(settings, port))
+    log.event("started", port=port)
+    _follow_restarts(box.database, "web", stop)
     with _page_beacon(facts, settings, log):
         stop.wait()
     log.event("stopped")
     _end_now()
+
+
+def _ask_page(settings: Settings, port: int) -> None:
+    """/healthz of this very process; raises OSError."""
+    from urllib.request import urlopen
+
+    host = "127.0.0.1" if settings.behind_proxy or settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    urlopen(f"http://{host}:{port}/healthz", timeout=10).close()
+
+
+def run_agent(kind: str, settings: Settings, log: Log, stop: threading.Event) -> None:
+    """The vendor link."""
+    from appliance.wiring.agent import build_agent
+
+    box = Box(settings)
+    _use_clinics_zone(box)
+    agent = build_agent(box)
+    _follow_restarts(box.database, "agent", stop)
+    print("listening agent", flush=True)
+    answering(lambda: box.database.setting("box_id"))
+    log.event("started")
+    while not stop.is_set():
+        agent.rest(agent.run_once(), stop)
+    log.event("stopped")
+    _end_now()
+
+
+def _use_clinics_zone(box: Box) -> None:
+    """Days and hours as the clinic has them; the receiver keeps to UTC and to what the units say."""
+    if zone := box.database.setting("time_zone"):
+        use_zone(zone)
+
+
+def _app(box: Box, facts: "BoxFacts", log: Log) -> "Flask":
+    if facts.kind != "reader":
+        return build_app(box, facts, log)
+    from appliance.wiring.reader import build_reader_app
+
+    return build_reader_app(box, facts, log)
 
 
 @contextlib.contextmanager
@@ -194,11 +317,30 @@ def addresses(host: str) -> list[str]:
     return interface_addresses(host)
 
 
-def _port_of_receiver(box: Box) -> int | None:
+def page_certificate(settings: Settings, box_id: str) -> "PageCertificate":
+    """The files for the web server before the page, made when they are missing or about to end."""
+    from appliance.authority import ensure_page_certificate
+
+    names = ["bucky.local", f"bucky-{box_id}.local", "localhost"]
+    return ensure_page_certificate(
+        settings.data / "tls", box=f"Bucky {box_id}", names=names, addresses=addresses(settings.host)
+    )
+
+
+def _follow_restarts(
+    database: "Database", role: str, stop: threading.Event, busy: Callable[[], bool] = lambda: False
+) -> None:
+    """Begin anew when somebody asks for it; imported late, for the database's library loads numpy where it may."""
+    from appliance.restart import follow
+
+    follow(database, role, stop, busy=busy)
+
+
+def port_of_receiver(box: Box) -> int | None:
     """The port that the supervisor told; None while nothing listens there."""
     import socket
 
-    port = int(os.environ.get("BUCKY_RECEIVER_PORT", box.settings.dicom_port))
+    port = box.settings.dicom_port or int(os.environ.get("BUCKY_RECEIVER_PORT", 0))
     host = "127.0.0.1" if box.settings.host == "0.0.0.0" else box.settings.host  # noqa: S104 - compared, not bound
     try:
         with socket.create_connection((host, port), timeout=1):
@@ -212,7 +354,7 @@ def _say_listening(name: str, host: str, port: int) -> None:
 
 
 def _stop_event() -> threading.Event:
-    """Set by SIGTERM, SIGINT, or the end of standard input."""
+    """Set by SIGTERM, SIGINT, or, where the supervisor holds its other end, the end of standard input."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -222,7 +364,8 @@ def _stop_event() -> threading.Event:
             pass
         stop.set()
 
-    threading.Thread(target=wait_for_parent, name="parent", daemon=True).start()
+    if not under_systemd():
+        threading.Thread(target=wait_for_parent, name="parent", daemon=True).start()
     return stop
 
 

@@ -44,20 +44,22 @@ class Role:
         threading.Thread(target=self._read, args=[self.process], daemon=True).start()
 
     def _arguments(self) -> list[str]:
+        """What was given on the command line, and the free ports that were taken; all else may change in between."""
         s = self._settings
-        http_port, dicom_port = str(s.http_port), str(s.dicom_port)
-        if self.listening:
-            port = self.listening.rpartition(":")[2]
-            http_port, dicom_port = (port, dicom_port) if self.name == "web" else (http_port, port)
+        ports = {"web": {"http_port": self.listening}, "receiver": {"dicom_port": self.listening}}.get(self.name, {})
+        taken = {**ports, "dicom_tls_port": self.listening_tls}
+        options = []
+        for key in ("host", "http_port", "dicom_port", "dicom_tls_port", "ae_title"):
+            value = getattr(s, key)
+            if value == 0 and taken.get(key):
+                value = str(taken[key]).rpartition(":")[2]
+            if s.sources[key] == "command line" or value != getattr(s, key):
+                options += [f"--{key.replace('_', '-')}", str(value)]
         return [
-            *("role", self.name, self._kind, "--data", str(s.data), "--host", s.host),
-            *("--http-port", http_port, "--dicom-port", dicom_port, "--ae-title", s.ae_title),
-            *(
-                "--dicom-tls-port",
-                self.listening_tls.rpartition(":")[2] if self.listening_tls else str(s.dicom_tls_port),
-            ),
-            *([] if s.mdns else ["--no-mdns"]),
-            *([] if s.dicom_tls else ["--no-dicom-tls"]),
+            *("role", self.name, self._kind, "--data", str(s.data), *options),
+            *(["--archive", s.archive_url] if s.archive_url and s.sources["archive_url"] == "command line" else []),
+            *(["--no-mdns"] if not s.mdns and s.sources["mdns"] == "command line" else []),
+            *(["--no-dicom-tls"] if not s.dicom_tls and s.sources["dicom_tls"] == "command line" else []),
         ]
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
@@ -77,6 +79,10 @@ class Role:
             if self.process is None or self.process.poll() is not None:
                 return False
         return False
+
+    def is_wanted(self) -> bool:
+        """Whether there is work for the agent: this is a box, and it was made for a vendor."""
+        return self._kind == "box" and (self._settings.data / "vendor" / "trust.json").exists()
 
     def seconds_to_restart(self) -> float:
         """How long to wait before the next start: not at all at first, longer when it fails again and again."""
@@ -118,14 +124,18 @@ def supervise(kind: str, settings: Settings, *, on_ready: Callable[[str, str, st
         _stop_all(roles)
         return 1
     on_ready(str(roles[1].listening), str(receiver.listening), receiver.listening_tls)
-    _keep_running(roles, stop, Log("supervisor"))
+    _keep_running(roles, Role("agent", kind, settings, port), stop, Log("supervisor"))
     _stop_all(roles)
     return 0
 
 
-def _keep_running(roles: Sequence[Role], stop: threading.Event, log: Log) -> None:
+def _keep_running(roles: list[Role], agent: Role, stop: threading.Event, log: Log) -> None:
+    """The agent joins the others when the box belongs to a vendor."""
     due: dict[Role, float] = {}
     while not stop.wait(0.1):
+        if agent not in roles and agent.is_wanted():
+            agent.start()
+            roles.append(agent)
         for role in roles:
             if role.process is None or role.process.poll() is None:
                 continue

@@ -46,3 +46,23 @@ def valid_http_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", value):
         raise ValueError("an address like https://reader.example/dicom-web")
     return value.rstrip("/")
+
+
+def valid_dimse_address(value: str) -> str:
+    """An application entity as AE@HOST:PORT."""
+    title, at, rest = value.strip().rpartition("@")
+    host, colon, port = rest.rpartition(":")
+    if not (at and colon and re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]", host)):
+        raise ValueError("an address like ARCHIVE@192.168.1.5:104")
+    number = valid_port(port)
+    if number == 0:
+        raise ValueError("a port from 1 to 65535")
+    return f"{valid_ae_title(title)}@{host}:{number}"
+
+
+def valid_reader_key(value: str) -> str:
+    """An Ed25519 public key (RFC 8032) in hex."""
+    value = value.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("64 hex digits")
+    return value

@@ -1,15 +1,19 @@
 """A real Orthanc with its DICOMweb plugin on free loopback ports."""
 
+import io
 import json
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pytest
 import requests
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from tests.waiting import wait_for
 
@@ -35,7 +39,14 @@ class Orthanc:
 
     aet = "ORTHANC"
 
-    def __init__(self, folder: Path, *, credentials: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        credentials: tuple[str, str] | None = None,
+        plugins: Sequence[Path] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         binary = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin")
         if binary is None or not PLUGIN.exists():
             pytest.fail("needs Orthanc and its DICOMweb plugin; `make system` installs them", pytrace=False)
@@ -47,20 +58,25 @@ class Orthanc:
         self._config = folder / "orthanc.json"
         self._log = folder / "orthanc.log"
         self._process: subprocess.Popen[bytes] | None = None
-        facts = {
+        configuration = {
             "StorageDirectory": str(folder / "storage"),
             "IndexDirectory": str(folder / "storage"),
             "HttpPort": self.http_port,
             "DicomPort": self.dicom_port,
             "DicomAet": self.aet,
             "DicomAlwaysAllowStore": True,
+            "DicomAlwaysAllowFind": True,
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": credentials is not None,
             "RegisteredUsers": dict([credentials]) if credentials else {},
-            "Plugins": [str(PLUGIN)],
+            "Plugins": [str(PLUGIN), *map(str, plugins)],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
-        self._config.write_text(json.dumps(facts))
+        self._config.write_text(json.dumps(configuration | dict(facts or {})))
+
+    def configure(self, **facts: object) -> None:
+        """Change the configuration before the start."""
+        self._config.write_text(json.dumps(json.loads(self._config.read_text()) | facts))
 
     @property
     def pid(self) -> int:
@@ -115,6 +131,12 @@ class Orthanc:
         found: list[dict[str, Any]] = answer.json()
         assert found, "Orthanc does not hold the instance"
         return self._session.get(f"{self.url}/instances/{found[0]['ID']}/file", timeout=30).content
+
+    def instances(self) -> list[Dataset]:
+        """All that is stored."""
+        found = self._session.get(f"{self.url}/instances", timeout=30).json()
+        files = [self._session.get(f"{self.url}/instances/{i}/file", timeout=30).content for i in found]
+        return [dcmread(io.BytesIO(content)) for content in files]
 
     def stop(self) -> None:
         """End this process only."""

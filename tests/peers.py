@@ -70,6 +70,9 @@ class Peer:
         self.stored: dict[str, dict[str, str]] = {}
         self.files: dict[str, bytes] = {}
         self.stores = 0
+        self.may_answer = threading.Event()
+        """Cleared: stores are taken but not answered yet."""
+        self.may_answer.set()
         self.closing = threading.Event()
         peer = self
 
@@ -78,6 +81,7 @@ class Peer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda request, client_address: None  # a killed client is part of the tests
         threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
 
     def __enter__(self) -> "Peer":
@@ -131,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, b"{}" if self.owner.mode == "empty" else b"")
         else:
             start = body.index(b"\r\n\r\n") + 4
+            self.owner.may_answer.wait(HANG_S)
             self._store(body[start : body.rindex(b"\r\n--")])
 
     def _store(self, content: bytes) -> None:

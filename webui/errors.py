@@ -3,10 +3,13 @@
 import secrets
 
 from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from appliance.accounts.people import TooManyTries
+from appliance.accounts.people import LastAdministrator, PinBlocked
+from appliance.accounts.throttle import TooManyTries
+from appliance.courier.requests import NotComplete
 from appliance.errors import (
     BadInput,
     BuckyError,
@@ -18,13 +21,19 @@ from appliance.errors import (
     WrongCredentials,
 )
 from appliance.logs import Log
+from appliance.reading.workitems import WorkitemConflict
+from webui import languages
 
 _STATUS: tuple[tuple[type[BuckyError], int], ...] = (
     (NotFound, 404),
     (NotAllowed, 403),
     (WrongCredentials, 403),
+    (PinBlocked, 403),
+    (LastAdministrator, 409),
     (TooManyTries, 429),
     (BadInput, 400),
+    (NotComplete, 400),
+    (WorkitemConflict, 409),
     (CannotDisplay, 422),
     (PeerError, 502),
     (DiskFull, 507),
@@ -42,16 +51,16 @@ def register(app: Flask, log: Log) -> None:
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         if isinstance(error, BuckyError):
-            return answer(error.code, error.text, error.advice, status_of(error))
+            return answer(error.code, languages.message(error), languages.advice(error), status_of(error))
         if isinstance(error, CSRFError):
-            hint = "Go back, reload the page and try again."
-            return answer("page-too-old", "This page was open for too long.", hint, 400)
+            hint = _("Go back, reload the page and try again.")
+            return answer("page-too-old", _("This page was open for too long."), hint, 400)
         if isinstance(error, HTTPException):
-            return answer("http", f"{error.name}.", "Go back to the list.", error.code or 500)
+            return answer("http", languages.tr(f"{error.name}."), _("Go back to the list."), error.code or 500)
         incident = secrets.token_hex(3).upper()
         log.event("page-failed", code=type(error).__name__, incident=incident)
-        text = f"Something unexpected happened (incident {incident})."
-        return answer("unexpected", text, "Try again; if it happens again, tell support the incident number.", 500)
+        text = _("Something unexpected happened (incident %(incident)s).", incident=incident)
+        return answer("unexpected", text, _("Try again; if it happens again, tell support the incident number."), 500)
 
 
 def answer(code: str, message: str, hint: str, status: int) -> Response:
@@ -65,4 +74,4 @@ def answer(code: str, message: str, hint: str, status: int) -> Response:
 def wants_json() -> bool:
     """Whether a program asks, or a script of the page."""
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return best == "application/json" or request.path.endswith((".json", "/pixels"))
+    return best == "application/json" or request.path.endswith(".json")

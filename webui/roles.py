@@ -3,22 +3,20 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, redirect, request, url_for
-from flask_login import current_user
-from werkzeug.wrappers import Response
+from flask import Flask
 
-from appliance.accounts.roles import Role, includes
-from appliance.errors import NotAllowed
+from appliance.accounts.roles import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
 
 
-def needs(role: Role | str) -> Callable[[View], View]:
-    """State the least role of a view, or PUBLIC."""
+def needs(role: Role | str, *, again: bool = False) -> Callable[[View], View]:
+    """State the least role of a view, or PUBLIC; `again` asks for the password once more before something grave."""
 
     def mark(view: View) -> View:
-        view.needs_role = role  # type: ignore[attr-defined]  # a mark on the function, read by `stated_role`
+        view.needs_role = role  # type: ignore[attr-defined]  # marks on the function, read below
+        view.needs_password = again  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -31,17 +29,6 @@ def stated_role(app: Flask, endpoint: str) -> str | None:
     return getattr(app.view_functions[endpoint], "needs_role", None)
 
 
-def check_role(needs_setup: Callable[[], bool]) -> Response | None:
-    """Before each request: first run, log-in, role."""
-    if request.endpoint is None:
-        return None
-    role = stated_role(current_app, request.endpoint)
-    if role == PUBLIC:
-        return None
-    if needs_setup():
-        return redirect(url_for("session.setup"))
-    if not current_user.is_authenticated:
-        return redirect(url_for("session.log_in", next=request.path if request.method == "GET" else None))
-    if role is None or not includes(current_user.role, role):  # type: ignore[arg-type]
-        raise NotAllowed
-    return None
+def asks_again(app: Flask, endpoint: str) -> bool:
+    """Whether a view asks for the password once more."""
+    return bool(getattr(app.view_functions[endpoint], "needs_password", False))

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.accounts.roles import ROLES, valid_role
 from appliance.errors import BadInput
+from webui.actor import actor
 from webui.roles import needs
 from webui.services import BoxFacts, Services
 
@@ -22,18 +23,6 @@ def create(services: Services) -> Blueprint:
         """A text that differs when anything was committed by any role."""
         return {"version": services.watch.version()}
 
-    @pages.get("/status")
-    @needs("viewer")
-    def status() -> str:
-        """What the box knows of itself, in plain words."""
-        destinations = [(d, services.queue.waiting_count(d.id)) for d in services.destinations.all()]
-        return render_template(
-            "shared/status.html",
-            dicom_port=services.facts.dicom_port(),
-            destinations=destinations,
-            studies=services.catalogue.count(),
-        )
-
     @pages.get("/address.svg")
     @needs("viewer")
     def address_code() -> Response:
@@ -43,7 +32,7 @@ def create(services: Services) -> Blueprint:
         return Response(buffer.getvalue(), content_type="image/svg+xml")
 
     @pages.route("/tokens", methods=["GET", "POST"])
-    @needs("administrator")
+    @needs("administrator", again=True)
     def tokens() -> str:
         """Tokens for programs: a box that sends here, other software."""
         made = None
@@ -52,14 +41,18 @@ def create(services: Services) -> Blueprint:
                 role = valid_role(request.form.get("role", ""))
             except ValueError as error:
                 raise BadInput(field="Role", reason=str(error)) from None
-            made = services.tokens.create(request.form.get("name", ""), role)
+            made = services.tokens.create(request.form.get("name", ""), role, request.form.get("clinic"))
+            services.trail.record(
+                "user-set", actor(), subject=f"token {request.form['name']}", change=f"made as {role}"
+            )
         return render_template("shared/tokens.html", tokens=services.tokens.all(), made=made, roles=ROLES)
 
     @pages.post("/tokens/revoke")
-    @needs("administrator")
+    @needs("administrator", again=True)
     def revoke_token() -> AnyResponse:
         """Make a token worthless."""
         services.tokens.revoke(request.form.get("name", ""))
+        services.trail.record("user-set", actor(), subject=f"token {request.form['name']}", change="revoked")
         return redirect(url_for("shared.tokens"))
 
     return pages
@@ -67,4 +60,5 @@ def create(services: Services) -> Blueprint:
 
 def page_address(facts: BoxFacts) -> str:
     """The page's address by number, which works where names do not."""
-    return f"http://{next(iter(facts.addresses()), '127.0.0.1')}:{facts.http_port}/"
+    address = next(iter(facts.addresses()), "127.0.0.1")
+    return f"https://{address}/" if facts.secure_only else f"http://{address}:{facts.http_port}/"

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Protocol
 
 from appliance.accounts.roles import Role
 from appliance.archive.database import Database
@@ -19,6 +20,14 @@ class Token:
     name: str
     role: Role
     created_at: str
+    clinic: str | None = None
+    """At a reader service the clinic whose credential it is, by name."""
+
+
+class TokenCheck(Protocol):
+    """Knows tokens by their text."""
+
+    def verify(self, text: str) -> Token | None: ...
 
 
 class Tokens:
@@ -27,7 +36,7 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, role: Role) -> str:
+    def create(self, name: str, role: Role, clinic: str | None = None) -> str:
         """Make a token and return its text."""
         try:
             name = valid_name(name)
@@ -38,14 +47,14 @@ class Tokens:
             if db.conn.execute("SELECT 1 FROM token WHERE name = ?", [name]).fetchone():
                 raise BadInput(field="Name", reason="this name is taken; revoke the old token first")
             db.conn.execute(
-                "INSERT INTO token (name, role, token_sha256, created_at) VALUES (?, ?, ?, ?)",
-                [name, role, _digest(text), stamp()],
+                "INSERT INTO token (name, role, token_sha256, created_at, clinic) VALUES (?, ?, ?, ?, ?)",
+                [name, role, _digest(text), stamp(), (clinic or "").strip() or None],
             )
         return text
 
     def all(self) -> list[Token]:
         """All tokens, by name."""
-        rows = self._database.read.query("SELECT id, name, role, created_at FROM token ORDER BY name")
+        rows = self._database.read.query("SELECT id, name, role, created_at, clinic FROM token ORDER BY name")
         return [Token(**row) for row in rows]
 
     def revoke(self, name: str) -> None:
@@ -58,7 +67,7 @@ class Tokens:
         """The token with this text."""
         row = next(
             self._database.read.query(
-                "SELECT id, name, role, created_at FROM token WHERE token_sha256 = ?", [_digest(text)]
+                "SELECT id, name, role, created_at, clinic FROM token WHERE token_sha256 = ?", [_digest(text)]
             ),
             None,
         )

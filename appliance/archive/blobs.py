@@ -3,27 +3,27 @@
 import contextlib
 import fcntl
 import hashlib
-import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom.dataset import FileMetaDataset
-from pydicom.filebase import DicomIO
-from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
 from appliance.dicom.record import CommandUids
 from appliance.errors import DiskFull, FolderNotWritable
+from appliance.files import sync_file, sync_folder
 
 IMPLEMENTATION_CLASS_UID = UID("2.25.210399287143806917021934226871830219467")
 IMPLEMENTATION_VERSION_NAME = "BUCKY"
 RESERVE_BYTES = 512 * 2**20  # free space that intake never touches; the database and the page need it
-_WRITE_BUFFER_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+_WRITE_BUFFER_BYTES = 1 << 16
+_WRITE_AHEAD_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,30 @@ class Incoming:
         self.said = said
         self.provenance = provenance
         self.size_bytes = 0
+        self.head = bytearray()
+        """The first bytes of the data set: what the index keeps stands there, and is not read again."""
+        self._under_way = 0
         self._digest = hashlib.sha256()
         self._file: BinaryIO = path.open("xb", buffering=_WRITE_BUFFER_BYTES)
         fcntl.flock(self._file, fcntl.LOCK_EX)  # tells `remove_leftovers` that somebody is at work on it
         self._file.write(file_preamble(said, provenance))
 
-    def write(self, chunk: bytes) -> int:
+    def write(self, chunk: bytes | memoryview) -> int:
         """Append bytes of the data set as they came."""
         self._digest.update(chunk)
+        if len(self.head) < HEAD_BYTES:
+            self.head += chunk[: HEAD_BYTES - len(self.head)]
         self.size_bytes += len(chunk)
-        return self._file.write(chunk)
+        written = self._file.write(chunk)
+        if self.size_bytes - self._under_way >= _WRITE_AHEAD_BYTES:
+            self._begin_writing()
+        return written
+
+    def _begin_writing(self) -> None:
+        """Let the disk write while the rest arrives: dirty pages are written, not dropped, by this advice."""
+        length = self.size_bytes - self._under_way
+        os.posix_fadvise(self._file.fileno(), self._under_way, length, os.POSIX_FADV_DONTNEED)
+        self._under_way = self.size_bytes
 
     def sync(self) -> str:
         """Make the bytes durable and return the data set's SHA-256 in hex."""
@@ -71,21 +85,32 @@ class Incoming:
 
 def file_preamble(said: CommandUids, provenance: Provenance) -> bytes:
     """A zeroed preamble (CVE-2019-11687), the prefix and our file meta information (PS3.10 7.1)."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationGroupLength = 0  # there, so that pydicom writes the right one
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(said.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(said.sop_instance_uid)
-    meta.TransferSyntaxUID = UID(said.transfer_syntax_uid)
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    meta.PrivateInformationCreatorUID = IMPLEMENTATION_CLASS_UID
+    meta = b"".join(
+        (
+            struct.pack("<HH2sHL2s", 2, 0x0001, b"OB", 0, 2, b"\x00\x01"),  # file meta information version
+            _meta(0x0002, b"UI", said.sop_class_uid, b"\0"),
+            _meta(0x0003, b"UI", said.sop_instance_uid, b"\0"),
+            _meta(0x0010, b"UI", said.transfer_syntax_uid, b"\0"),
+            _meta(0x0012, b"UI", IMPLEMENTATION_CLASS_UID, b"\0"),
+            _meta(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME, b" "),
+            _meta(0x0100, b"UI", IMPLEMENTATION_CLASS_UID, b"\0"),  # private information creator UID
+            _private_information(provenance),
+        )
+    )
+    return b"\0" * 128 + b"DICM" + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(meta)) + meta
+
+
+def _meta(element: int, vr: bytes, text: str, padding: bytes) -> bytes:
+    """An element of group 0002, Explicit VR Little Endian."""
+    value = text.encode("ascii", "replace")
+    value += padding * (len(value) % 2)
+    return struct.pack("<HH2sH", 2, element, vr, len(value)) + value
+
+
+def _private_information(provenance: Provenance) -> bytes:
     note = json.dumps(asdict(provenance)).encode()
-    meta.PrivateInformation = note + b" " * (len(note) % 2)
-    buffer = io.BytesIO()
-    buffer.write(b"\x00" * 128 + b"DICM")
-    write_file_meta_info(DicomIO(buffer), meta, enforce_standard=False)
-    return buffer.getvalue()
+    note += b" " * (len(note) % 2)
+    return struct.pack("<HH2sHL", 2, 0x0102, b"OB", 0, len(note)) + note
 
 
 class BlobStore:
@@ -128,12 +153,58 @@ class BlobStore:
         """The place of the file whose data set has this digest (hex)."""
         return self._instances / dataset_sha256[:2] / f"{dataset_sha256}.dcm"
 
-    def keep(self, incoming: Incoming, dataset_sha256: str) -> Path:
-        """Give a synced file its final name and make the name durable."""
+    def keep(self, synced: Mapping[str, Incoming]) -> None:
+        """Give synced files, by the digest of their data set, their final names and make the names durable."""
+        folders = set()
+        for dataset_sha256, incoming in synced.items():
+            target = self.path(dataset_sha256)
+            if incoming.path.exists() or not target.exists():  # else it was renamed before its folder's sync failed
+                incoming.path.rename(target)
+            folders.add(target.parent)
+        for folder in folders:
+            sync_folder(folder)
+
+    def settle(self, path: Path, dataset_sha256: str) -> Path:
+        """Give a whole file, written on this file system, its place, durably; returns the place."""
         target = self.path(dataset_sha256)
-        incoming.path.rename(target)
+        sync_file(path)
+        path.rename(target)
         sync_folder(target.parent)
         return target
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self._incoming.parent
+
+    def free_bytes(self) -> int:
+        """Free space of the disk, the reserve included."""
+        return shutil.disk_usage(self._incoming).free
+
+    def kept(self, first_byte: str) -> set[str]:
+        """The digests (hex) of the stored files whose name begins with two hex digits."""
+        return {entry.name[:-4] for entry in os.scandir(self._instances / first_byte) if entry.name.endswith(".dcm")}
+
+    def set_aside(self, dataset_sha256: str) -> str | None:
+        """Move a damaged file out of the archive into the folder `damaged`; returns its name there."""
+        name = f"{dataset_sha256}-{os.urandom(4).hex()}.dcm"
+        target = self.damaged(name)
+        target.parent.mkdir(exist_ok=True)
+        try:
+            self.path(dataset_sha256).rename(target)
+        except FileNotFoundError:
+            return None
+        sync_folder(target.parent)
+        sync_folder(self.path(dataset_sha256).parent)
+        return name
+
+    def damaged(self, name: str) -> Path:
+        """Where a damaged file of this name lies."""
+        return self.folder / "damaged" / name
+
+    def evict(self, dataset_sha256: str) -> None:
+        """Remove a stored file; the caller has made sure that it is safe elsewhere."""
+        self.path(dataset_sha256).unlink(missing_ok=True)
 
     def remove_leftovers(self) -> int:
         """Remove temporary files that a killed process left behind; returns how many."""
@@ -148,12 +219,3 @@ def _remove_if_unlocked(path: Path) -> bool:
     except (BlockingIOError, FileNotFoundError):  # in use by a living process, or just finished
         return False
     return True
-
-
-def sync_folder(folder: Path) -> None:
-    """fsync a directory, so that a rename in it survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

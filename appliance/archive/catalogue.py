@@ -6,6 +6,7 @@ from typing import Any
 
 from appliance.archive.blobs import BlobStore
 from appliance.archive.database import Database
+from appliance.dicom.rehearsal import PHANTOM_ID
 from appliance.errors import NotFound
 
 REPORT_CLASSES = {
@@ -16,6 +17,7 @@ REPORT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.104.1": "PDF",  # Encapsulated PDF
 }
 _IS_REPORT = f"sop_class_uid IN ({', '.join(repr(uid) for uid in REPORT_CLASSES)})"
+_LISTED = f"instance_count > 0 AND coalesce(patient_id, '') <> '{PHANTOM_ID}'"
 _IN_ORDER = "CAST(series_number AS INTEGER), series.id, CAST(instance_number AS INTEGER), instance.id"
 
 
@@ -42,7 +44,10 @@ class Instance:
     rows: int | None
     columns: int | None
     number_of_frames: int | None
+    template_identifier: str | None
     problems: tuple[str, ...]
+    repairs: tuple[str, ...]
+    """Codes of what was put right by the rules of its unit, see appliance.dicom.repair."""
     conflict: bool
     quarantined: bool
     preview_state: str
@@ -50,12 +55,19 @@ class Instance:
     sender_kind: str
     sender_name: str
     received_at: str
+    file_state: str
+    """'here', or why the file is not: 'damaged', 'missing', 'evicted' (safe in a reader's archive)."""
     path: Path
 
     @property
     def report_kind(self) -> str | None:
-        """'SR' or 'PDF' if this is a report or document, None if it is anything else."""
-        return REPORT_CLASSES.get(self.sop_class_uid)
+        """'SR' or 'PDF' if this is a report or document, None if it is anything else, measurements included."""
+        return None if self.is_measurements else REPORT_CLASSES.get(self.sop_class_uid)
+
+    @property
+    def is_measurements(self) -> bool:
+        """Whether it is a report of measurements that stand on pictures (PS3.16 TID 1500)."""
+        return self.template_identifier == "1500"
 
     @property
     def is_image(self) -> bool:
@@ -104,6 +116,8 @@ class Study:
     instance_count: int
     received_at: str
     last_received_at: str
+    kept_for_ever: bool
+    """Somebody marked it: its files never leave the box."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,10 @@ class StudyLine:
     study: Study
     images: tuple[Instance, ...]
     reports: tuple[Instance, ...]
+    """Structured reports and documents, the clinic's own requests among them."""
     others: tuple[Instance, ...]
+    is_reported: bool
+    """Whether a radiologist's report is among them, from afar or in house."""
 
 
 _INSTANCE_SQL = """
@@ -134,14 +151,23 @@ class Catalogue:
     def recent(self, *, limit: int = 50, offset: int = 0) -> list[StudyLine]:
         """Studies by the time of their last picture, newest first."""
         rows = self._database.read.query(
-            "SELECT * FROM study WHERE instance_count > 0 ORDER BY last_received_at DESC LIMIT ? OFFSET ?",
+            f"SELECT * FROM study WHERE {_LISTED} ORDER BY last_received_at DESC LIMIT ? OFFSET ?",  # noqa: S608 - ours
             [limit, offset],
+        )
+        return [self.line(_study(row)) for row in rows]
+
+    def of_patient(self, patient_id: str, issuer: str | None, *, limit: int = 20) -> list[StudyLine]:
+        """Studies of a patient ID of one issuer, newest first."""
+        rows = self._database.read.query(
+            "SELECT * FROM study WHERE instance_count > 0 AND patient_id = ? AND coalesce(issuer_of_patient_id, '') = ?"
+            " ORDER BY coalesce(study_date, '') DESC, id DESC LIMIT ?",
+            [patient_id, issuer or "", limit],
         )
         return [self.line(_study(row)) for row in rows]
 
     def count(self) -> int:
         """How many studies there are."""
-        (number,) = self._database.read.conn.execute("SELECT count(*) FROM study WHERE instance_count > 0").fetchone()
+        (number,) = self._database.read.conn.execute(f"SELECT count(*) FROM study WHERE {_LISTED}").fetchone()  # noqa: S608
         return int(number)
 
     def line(self, study: Study) -> StudyLine:
@@ -150,9 +176,14 @@ class Catalogue:
         return StudyLine(
             study,
             images=tuple(i for i in instances if i.is_image),
-            reports=tuple(i for i in instances if not i.is_image and i.report_kind),
+            reports=(reports := tuple(i for i in instances if not i.is_image and i.report_kind)),
+            is_reported=any(i.sender_kind != "local" for i in reports) or self._reported_here(study.id),
             others=tuple(i for i in instances if not i.is_image and not i.report_kind),
         )
+
+    def _reported_here(self, study_id: int) -> bool:
+        sql = "SELECT 1 FROM document WHERE study_id = ? AND kind = 'report' LIMIT 1"
+        return self._database.read.conn.execute(sql, [study_id]).fetchone() is not None
 
     def study(self, study_id: int) -> Study:
         """A study by its row; raises NotFound."""
@@ -189,6 +220,15 @@ class Catalogue:
             raise NotFound(what="picture")
         return self._instance(row)
 
+    def file_of(self, level: str, row_id: int) -> Path:
+        """The file that speaks for a row of 'study', 'series' or 'instance': its first kept one; raises NotFound."""
+        column = {"study": "study_id", "series": "series_id", "instance": "id"}[level]
+        sql = f"SELECT dataset_sha256 FROM instance WHERE {column} = ? AND quarantined = 0 ORDER BY id LIMIT 1"  # noqa: S608
+        row = self._database.read.conn.execute(sql, [row_id]).fetchone()
+        if row is None:
+            raise NotFound(what="picture")
+        return self._blobs.path(row[0])
+
     def quarantined(self, sender_id: int, *, limit: int = 4) -> list[Instance]:
         """What an unknown sender has sent, newest first."""
         sql = f"{_INSTANCE_SQL} WHERE sender_id = ? AND quarantined = 1 ORDER BY instance.id DESC LIMIT ?"
@@ -213,10 +253,11 @@ class Catalogue:
             )
 
     def _instance(self, row: dict[str, Any]) -> Instance:
-        names = Instance.__dataclass_fields__.keys() - {"path", "problems", "conflict", "quarantined"}
+        names = Instance.__dataclass_fields__.keys() - {"path", "problems", "repairs", "conflict", "quarantined"}
         return Instance(
             **{name: row[name] for name in names},
             problems=tuple(row["problems"].split()),
+            repairs=tuple(row["repairs"].split()),
             conflict=bool(row["conflict"]),
             quarantined=bool(row["quarantined"]),
             path=self._blobs.path(row["dataset_sha256"]),
@@ -224,4 +265,5 @@ class Catalogue:
 
 
 def _study(row: dict[str, Any]) -> Study:
-    return Study(**{**row, "patient_mismatch": bool(row["patient_mismatch"])})
+    flags = {name: bool(row[name]) for name in ("patient_mismatch", "kept_for_ever")}
+    return Study(**{name: row[name] for name in Study.__dataclass_fields__} | flags)

@@ -9,9 +9,10 @@ _LENIENT = " ^"  # empty components and padding at the end of a name say nothing
 
 
 def register(conn: sqlite3.Connection) -> None:
-    """Give a connection `dicom_person(stored, wanted)`, `dicom_like(stored, pattern)` and `dicom_time(stored)`."""
+    """Give a connection the functions `dicom_person`, `dicom_like`, `dicom_fuzzy` and `dicom_time`."""
     conn.create_function("dicom_person", 2, person_matches, deterministic=True)
     conn.create_function("dicom_like", 2, text_matches, deterministic=True)
+    conn.create_function("dicom_fuzzy", 2, person_resembles, deterministic=True)
     conn.create_function("dicom_time", 1, time_of_day, deterministic=True)
 
 
@@ -22,6 +23,19 @@ def person_matches(stored: str | None, wanted: str) -> bool:
     if len(patterns) == 1:
         return any(patterns[0][1].fullmatch(group) is not None for group in groups)
     return all(place < len(groups) and pattern.fullmatch(groups[place]) for place, pattern in patterns)
+
+
+def person_resembles(stored: str | None, wanted: str) -> bool:
+    """Whether each word that is wanted begins a word of the name, whatever the case, the accents and the order."""
+    words = _words(stored or "")
+    return all(any(word.startswith(start) for word in words) for start in _words(wanted))
+
+
+@lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, ...]:
+    """The words of a name, folded and without accents."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return tuple(word for word in re.split(r"[\s^=,*?]+", plain.casefold()) if word)
 
 
 @lru_cache(maxsize=4096)

@@ -14,11 +14,11 @@ _AT_MOST_EVERY_S = 5.0
 REASONS: dict[str, tuple[str, str]] = {
     "room-full": (
         "Too many connections at once from this address.",
-        "Close connection tests or other programs on that device; the unit tries again by itself.",
+        "Close connection tests or other programs on that unit; the unit tries again by itself.",
     ),
     "not-dicom": (
         "Something connected but did not speak DICOM.",
-        "Check the port at that device: this port is for DICOM only. A port scanner does no harm.",
+        "Check the port at that unit: this port is for DICOM only. A port scanner does no harm.",
     ),
     "tls-failed": (
         "The encrypted connection could not be made.",
@@ -26,9 +26,9 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "certificate-needed": (
         "This unit must show its certificate, and did not.",
-        "Send to the DICOM TLS port with the unit's certificate, or remove the certificate under Devices.",
+        "Send to the DICOM TLS port with the unit's certificate, or remove the certificate under X-ray units.",
     ),
-    "blocked": ("This device was blocked on the page.", "Accept it under Devices if it is yours."),
+    "blocked": ("This unit was blocked on the page.", "Accept it under X-ray units if it is yours."),
     "nothing-in-common": (
         "The unit offered nothing that the box can take.",
         "Switch off deflated transfer at the unit, or ask its maker to send uncompressed or JPEG pictures.",
@@ -38,8 +38,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "Check cable and network between the unit and the box, then send the study again; nothing comes in twice.",
     ),
     "quarantine-full": (
-        "This device has sent as much as is kept before somebody accepts it.",
-        "Accept or block it under Devices, then send again.",
+        "This unit has sent as much as is kept before somebody accepts it.",
+        "Accept or block it under X-ray units, then send again.",
     ),
     "disk-full": (
         "The disk of the box is full.",
@@ -50,8 +50,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "Send it again; if this stays, export it from the unit as a DICOM file and call support.",
     ),
     "not-paired": (
-        "A device that is not accepted asked for the list of exams, or for pictures.",
-        "Accept it under Devices if it is yours.",
+        "A unit that is not accepted asked for the list of exams, or for pictures.",
+        "Accept it under X-ray units if it is yours.",
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from appliance.archive.database import Database
 from appliance.archive.matching import time_of_day
+from appliance.archive.narrowing import narrowed
 
 # Attributes a query may match on: keyword -> column (PS3.4 C.6, PS3.18 10.6.1.2, veterinary ones added)
 PATIENT_MATCH = {
@@ -55,6 +56,7 @@ _UIDS = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "S
 _DATES = frozenset({"StudyDate", "PatientBirthDate", "ContentDate"})
 _TIMES = frozenset({"StudyTime", "ContentTime"})
 _NAMES = frozenset({"PatientName", "ReferringPhysicianName", "ResponsiblePerson"})
+_LOOKED_UP = frozenset({"PatientID", "AccessionNumber"})  # beside names, see migration 0004
 _LAST = "235959.999999"
 
 _COUNTS = """
@@ -93,6 +95,15 @@ _SQL = {
         WHERE instance.quarantined = 0 {where} ORDER BY instance.id LIMIT ? OFFSET ?
     """,
 }
+_FROM_INSTANCE = """
+    FROM instance JOIN series ON series.id = instance.series_id JOIN study ON study.id = instance.study_id
+    WHERE instance.quarantined = 0 {where}
+"""
+_COUNT_SQL = {
+    "study": "SELECT count(*) FROM study WHERE study.instance_count > 0 {where}",
+    "series": f"SELECT count(DISTINCT series.id) {_FROM_INSTANCE}",
+    "instance": f"SELECT count(*) {_FROM_INSTANCE}",
+}
 _STORED_SQL = """
     SELECT min(instance.id) AS id, instance.sop_instance_uid, instance.sop_class_uid, instance.transfer_syntax_uid,
            instance.dataset_sha256, instance.size_bytes
@@ -122,6 +133,11 @@ class _Condition:
         self.sql.append(f"AND {sql}")
         self.values.extend(values)
 
+    def narrow(self, column: str, wanted: str) -> None:
+        """Let an index find what may match."""
+        if found := narrowed(column, wanted):
+            self.add(found[0], *found[1])
+
 
 class Search:
     """Answers queries at the four levels."""
@@ -129,13 +145,22 @@ class Search:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, level: str, query: Mapping[str, str], *, limit: int, offset: int) -> list[dict[str, Any]]:
-        """Rows of a level (a key of MATCHES) that match `query` (keyword to value, PS3.4 C.2.2.2)."""
-        condition = _Condition()
-        for keyword, value in query.items():
-            _match(condition, keyword, MATCHES[level].get(keyword), value)
+    def find(
+        self, level: str, query: Mapping[str, str], *, limit: int, offset: int, fuzzy: bool = False
+    ) -> list[dict[str, Any]]:
+        """Rows of a level (a key of MATCHES) that match `query` (keyword to value, PS3.4 C.2.2.2).
+
+        `fuzzy` lets names match by the beginnings of their words, without accents.
+        """
+        condition = _conditions(level, query, fuzzy)
         sql = _SQL[level].format(where=" ".join(condition.sql))
         return list(self._database.read.query(sql, [*condition.values, limit, offset]))
+
+    def count(self, level: str, query: Mapping[str, str], *, fuzzy: bool = False) -> int:
+        """How many rows of 'study', 'series' or 'instance' match."""
+        condition = _conditions(level, query, fuzzy)
+        sql = _COUNT_SQL[level].format(where=" ".join(condition.sql))
+        return int(self._database.read.conn.execute(sql, condition.values).fetchone()[0])
 
     def stored(self, unique: Mapping[str, Sequence[str]], *, limit: int) -> list[Stored]:
         """Instances whose unique keys have one of the given values each (C.4.2.2.1), each UID once."""
@@ -144,6 +169,16 @@ class Search:
             _match_any(condition, MATCHES["instance"][keyword], values)
         sql = _STORED_SQL.format(where=" ".join(condition.sql))
         return [Stored(**row) for row in self._database.read.query(sql, [*condition.values, limit])]
+
+
+def _conditions(level: str, query: Mapping[str, str], fuzzy: bool) -> _Condition:
+    condition = _Condition()
+    for keyword, value in query.items():
+        if fuzzy and keyword in _NAMES and keyword in MATCHES[level]:
+            condition.add(f"dicom_fuzzy({MATCHES[level][keyword]}, ?)", value)
+        else:
+            _match(condition, keyword, MATCHES[level].get(keyword), value)
+    return condition
 
 
 def _match(condition: _Condition, keyword: str, column: str | None, value: str) -> None:
@@ -160,8 +195,11 @@ def _match(condition: _Condition, keyword: str, column: str | None, value: str) 
     elif keyword in _TIMES:
         _match_time(condition, column, value)
     elif keyword in _NAMES:
+        condition.narrow(column, value)
         condition.add(f"dicom_person({column}, ?)", value)
     elif "*" in value or "?" in value:
+        if keyword in _LOOKED_UP:
+            condition.narrow(column, value)
         condition.add(f"dicom_like({column}, ?)", value)
     else:
         condition.add(f"{column} = ?", value)
@@ -178,11 +216,15 @@ def _match_any(condition: _Condition, column: str, values: Sequence[str]) -> Non
 
 def _match_modalities(condition: _Condition, values: Sequence[str]) -> None:
     """Studies with a series of one of the modalities; each may have wildcards (C.3.4)."""
-    any_of = " OR ".join("dicom_like(s.modality, ?)" for _ in values)
+    plain = [value for value in values if not {"*", "?"} & set(value)]
+    patterns = [value for value in values if value not in plain]
+    tests = ["s.modality IN (SELECT value FROM json_each(?))", *("dicom_like(s.modality, ?)" for _ in patterns)]
+    any_of, wanted = " OR ".join(tests), [json.dumps(plain), *patterns]
+    condition.add(f"study.id IN (SELECT s.study_id FROM series s WHERE {any_of})", *wanted)
     condition.add(
         f"EXISTS (SELECT 1 FROM series s JOIN instance i ON i.series_id = s.id AND i.quarantined = 0"
         f" WHERE s.study_id = study.id AND ({any_of}))",
-        *values,
+        *wanted,
     )
 
 

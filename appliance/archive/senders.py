@@ -9,11 +9,16 @@ from sqlite_utils import Database as SqliteUtils
 from appliance.archive.blobs import Provenance
 from appliance.archive.database import Database
 from appliance.clock import stamp
+from appliance.dicom.rehearsal import REHEARSAL_AE
+from appliance.dicom.repair import Rules
 from appliance.errors import NotFound
 
 SenderState = Literal["unknown", "accepted", "blocked"]
 MAXIMUM_UNKNOWN = 50  # peers that sent nothing; somebody who makes up names fills no disk
 _ADDRESSES_FOR_S = 1.0
+REHEARSAL_ADDRESS = "rehearsal_address"
+"""The setting that holds from where this box's own simulated X-ray unit sends."""
+_MINUTE = len("2026-11-24T10:30")  # of a stamp
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Sender:
     former_rules: str | None = None
     clock_skew_s: int | None = None
     """The unit's clock less ours, as last seen."""
+    reindexed_to: int | None = None
+    """Set: stored pictures from this row on do not follow the rules yet."""
     waiting_instances: int = 0
     """Instances in quarantine."""
 
@@ -56,8 +63,12 @@ class Senders:
         self._addresses: tuple[float, frozenset[str]] = (-_ADDRESSES_FOR_S, frozenset())
 
     def all(self) -> list[Sender]:
-        """Every sender that speaks DIMSE, newest first."""
-        rows = self._database.read.query(f"{_SELECT} WHERE kind = 'dimse' ORDER BY last_seen_at DESC")
+        """Every sender that speaks DIMSE but the box's own simulated X-ray unit, newest first."""
+        rows = self._database.read.query(
+            f"{_SELECT} WHERE kind = 'dimse' AND NOT (name = ? AND address ="  # noqa: S608 - bound values
+            " coalesce((SELECT value FROM setting WHERE key = ?), '')) ORDER BY last_seen_at DESC",
+            [REHEARSAL_AE, REHEARSAL_ADDRESS],
+        )
         return [Sender(**row) for row in rows]
 
     def find(self, kind: str, name: str, address: str) -> Sender | None:
@@ -71,7 +82,7 @@ class Senders:
         """A sender by its row; raises NotFound."""
         row = next(self._database.read.query(f"{_SELECT} WHERE sender.id = ?", [sender_id]), None)
         if row is None:
-            raise NotFound(what="device")
+            raise NotFound(what="X-ray unit")
         return Sender(**row)
 
     def known_addresses(self) -> frozenset[str]:
@@ -100,12 +111,12 @@ class Senders:
         with self._database.write() as db:
             sql = f"UPDATE sender SET {column} = ? WHERE id = ?"  # noqa: S608 - our own columns
             if db.conn.execute(sql, [value, sender_id]).rowcount == 0:
-                raise NotFound(what="device")
+                raise NotFound(what="X-ray unit")
 
     def moved(self, sender_id: int, unit_id: int) -> None:
         """'This is the known unit, its address changed': the known unit goes on under the new title and address."""
         if sender_id == unit_id:
-            raise NotFound(what="other device")
+            raise NotFound(what="other X-ray unit")
         new, unit = self.get(sender_id), self.get(unit_id)
         self.accept(sender_id)
         with self._database.write() as db:
@@ -113,8 +124,8 @@ class Senders:
             execute("UPDATE instance SET sender_id = ? WHERE sender_id = ?", [unit_id, sender_id])
             execute("UPDATE former_sender SET sender_id = ? WHERE sender_id = ?", [unit_id, sender_id])
             execute("DELETE FROM sender WHERE id = ?", [sender_id])
-            execute(
-                "UPDATE sender SET name = ?, address = ?, last_seen_at = ? WHERE id = ?",
+            execute(  # its rules hold for what came under the new title too
+                "UPDATE sender SET name = ?, address = ?, last_seen_at = ?, reindexed_to = 0 WHERE id = ?",
                 [new.name, new.address, new.last_seen_at, unit_id],
             )
             execute(
@@ -160,7 +171,7 @@ class Senders:
                     "SELECT DISTINCT study_id FROM instance WHERE sender_id = ? AND quarantined = 1", [sender_id]
                 )
             ]
-            db.conn.execute("UPDATE instance SET quarantined = 0 WHERE sender_id = ?", [sender_id])
+            db.conn.execute("UPDATE instance SET quarantined = 0 WHERE sender_id = ? AND quarantined = 1", [sender_id])
             db.conn.execute(
                 "UPDATE instance SET conflict = 1 WHERE quarantined = 0 AND sop_instance_uid IN"
                 " (SELECT sop_instance_uid FROM instance WHERE quarantined = 0 AND sop_instance_uid IN"
@@ -180,7 +191,7 @@ class Senders:
         seen = [s for s in self.all() if s.name == name and (address in ("", s.address))]
         if not seen:
             if not address:
-                raise NotFound(what="device")
+                raise NotFound(what="X-ray unit")
             with self._database.write() as db:
                 seen_id = ensure_sender(db, Provenance("dimse", name, address, stamp()))[0]
             return self.accept(seen_id)
@@ -196,18 +207,31 @@ class Senders:
 
 def _set_state(db: SqliteUtils, sender_id: int, state: SenderState) -> None:
     if db.conn.execute("UPDATE sender SET state = ? WHERE id = ?", [state, sender_id]).rowcount == 0:
-        raise NotFound(what="device")
+        raise NotFound(what="X-ray unit")
 
 
 def ensure_sender(db: SqliteUtils, provenance: Provenance) -> tuple[int, SenderState]:
     """The row of a sender inside the caller's transaction; only DIMSE peers start as unknown."""
-    initial = "unknown" if provenance.kind == "dimse" else "accepted"
-    row = db.conn.execute(
-        """
-        INSERT INTO sender (kind, name, address, state, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (kind, name, address) DO UPDATE SET last_seen_at = excluded.last_seen_at
-        RETURNING id, state
-        """,
-        [provenance.kind, provenance.name, provenance.address, initial, provenance.received_at, provenance.received_at],
-    ).fetchone()
+    who = [provenance.kind, provenance.name, provenance.address]
+    sql = "SELECT id, state, last_seen_at FROM sender WHERE kind = ? AND name = ? AND address = ?"
+    row = db.conn.execute(sql, who).fetchone()
+    if row is None or row[2][:_MINUTE] < provenance.received_at[:_MINUTE]:  # not for every picture: few writes
+        initial = "unknown" if provenance.kind == "dimse" else "accepted"
+        row = db.conn.execute(
+            """
+            INSERT INTO sender (kind, name, address, state, first_seen_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (kind, name, address) DO UPDATE SET last_seen_at = excluded.last_seen_at
+            RETURNING id, state
+            """,
+            [*who, initial, provenance.received_at, provenance.received_at],
+        ).fetchone()
     return int(row[0]), row[1]
+
+
+def rules_of(db: SqliteUtils, provenance: Provenance) -> Rules:
+    """The rules of a sender; none for one that was never seen."""
+    row = db.conn.execute(
+        "SELECT rules FROM sender WHERE kind = ? AND name = ? AND address = ?",
+        [provenance.kind, provenance.name, provenance.address],
+    ).fetchone()
+    return Rules.from_json(row[0]) if row and row[0] != "{}" else Rules()

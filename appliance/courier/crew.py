@@ -1,16 +1,35 @@
-"""All loops of the courier: previews, routing, and two for each destination; woken when any role commits something."""
+"""All loops of the courier: previews, routing, and some for each destination; woken when any role commits something,
+and those of one destination by each other at once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from appliance.archive.database import ChangeWatch
-from appliance.courier.destinations import Destinations
 from appliance.courier.loop import Loop, Worker
 from appliance.courier.queue import Queue
 
 POLL_S = 0.25
 _ROUTING_IDLE_S = 5.0
+
+
+class Watch(Protocol):
+    """Tells whether something changed."""
+
+    def version(self) -> str: ...
+
+
+class Numbered(Protocol):
+    """A destination, or a clinic of a reader service."""
+
+    @property
+    def id(self) -> int: ...
+
+
+class Comers(Protocol):
+    """What comes while the crew works and needs loops of its own."""
+
+    def all(self) -> Sequence[Numbered]: ...
 
 
 @dataclass(frozen=True)
@@ -30,8 +49,8 @@ class Crew:
     def __init__(
         self,
         *,
-        watch: ChangeWatch,
-        destinations: Destinations,
+        watch: Watch,
+        destinations: Comers,
         steady: dict[str, Worker],
         for_destination: Callable[[int], dict[str, Worker]],
         on_error: Callable[[BaseException], None],
@@ -65,7 +84,9 @@ class Crew:
                 self._start(destination.id)
 
     def _start(self, destination_id: int) -> None:
-        for name, worker in self._for_destination(destination_id).items():
-            loop = Loop(f"{name}-{destination_id}", worker, self._on_error)
+        workers = self._for_destination(destination_id)
+        loops = [Loop(f"{name}-{destination_id}", worker, self._on_error) for name, worker in workers.items()]
+        for loop in loops:
+            loop.others = [other for other in loops if other is not loop]
             self._loops[loop.name] = loop
             loop.start()

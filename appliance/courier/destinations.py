@@ -1,12 +1,18 @@
 """Destinations: the readers and archives that the clinic sends to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from appliance.archive.database import Database
 from appliance.clock import stamp
+from appliance.courier.access import Access, access_from
+from appliance.courier.found import Found, found_from
+from appliance.courier.hours import Span, parse_hours
 from appliance.errors import BadInput, BuckyError, NotFound
-from appliance.validators import valid_http_url, valid_name
+from appliance.validators import valid_dimse_address, valid_http_url, valid_name, valid_reader_key
+
+Protocol = Literal["dicomweb", "dimse"]
 
 
 @dataclass(frozen=True)
@@ -21,18 +27,41 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Destination:
-    """A DICOMweb service; `auto` means that every accepted instance goes there without being asked."""
+    """A DICOMweb service, or a DIMSE application entity whose `url` is AE@HOST:PORT.
+
+    `auto` means that every accepted instance goes there without being asked.
+    """
 
     id: int
     name: str
-    kind: str
+    protocol: Protocol
     url: str
     token: str | None
+    access: Access
+    hours: str
+    found: Found
+    reader_key: str | None
+    """Ed25519 public key in hex that signs its receipts; None until it is known."""
     auto: bool
     paused: bool
     trouble: Trouble | None
     last_answer_at: str | None
     kicked_at: str | None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """When it may be sent to, and how fast."""
+        return parse_hours(self.hours)
+
+    @property
+    def login(self) -> str:
+        """How the box logs in, in words."""
+        return "token" if self.token else self.access.way or "none"
+
+    @property
+    def keeps_integrity(self) -> bool:
+        """Whether the line itself shows any change of what it carries (TLS)."""
+        return self.access.tls if self.protocol == "dimse" else self.url.startswith("https:")
 
 
 class Destinations:
@@ -61,17 +90,52 @@ class Destinations:
             raise NotFound(what="destination")
         return _destination(row)
 
-    def add(self, name: str, url: str, *, token: str | None = None, auto: bool = False) -> Destination:
-        """A new DICOMweb destination."""
-        name, url = _checked("Name", valid_name, name), _checked("Address", valid_http_url, url)
+    def add(
+        self,
+        name: str,
+        url: str,
+        *,
+        token: str | None = None,
+        auto: bool = False,
+        protocol: Protocol = "dicomweb",
+        access: Access | None = None,
+        hours: str = "",
+        reader_key: str | None = None,
+    ) -> Destination:
+        """A new destination; raises BadInput."""
+        name = _checked("Name", valid_name, name)
+        url = _checked("Address", valid_http_url if protocol == "dicomweb" else valid_dimse_address, url)
+        key = _checked("Key", valid_reader_key, reader_key) if reader_key else None
+        parse_hours(hours)
+        kept = (access or Access()).checked().to_json()
         with self._database.write() as db:
             if db.conn.execute("SELECT 1 FROM destination WHERE name = ?", [name]).fetchone():
                 raise BadInput(field="Name", reason="this name is taken")
             db.conn.execute(
-                "INSERT INTO destination (name, kind, url, token, auto, created_at) VALUES (?, 'dicomweb', ?, ?, ?, ?)",
-                [name, url, token or None, int(auto), stamp()],
+                "INSERT INTO destination (name, kind, protocol, url, token, access, hours, reader_key, auto,"
+                " created_at) VALUES (?, 'dicomweb', ?, ?, ?, ?, ?, ?, ?, ?)",
+                [name, protocol, url, token or None, kept, hours, key, int(auto), stamp()],
             )
         return self.by_name(name)
+
+    def set_hours(self, destination_id: int, hours: str) -> None:
+        """When it gets pictures and how fast; raises BadInput."""
+        parse_hours(hours)
+        self._update(destination_id, "hours = ?", [hours])
+
+    def learn(self, destination_id: int, lesson: Callable[[Found], Found]) -> Found:
+        """Change what is known of it, as it is known at that moment."""
+        with self._database.write() as db:
+            row = db.conn.execute("SELECT found FROM destination WHERE id = ?", [destination_id]).fetchone()
+            if row is None:
+                raise NotFound(what="destination")
+            found = lesson(found_from(row[0]))
+            db.conn.execute("UPDATE destination SET found = ? WHERE id = ?", [found.to_json(), destination_id])
+        return found
+
+    def pin_key(self, destination_id: int, reader_key: str) -> None:
+        """Remember the key that signs its receipts; the first one stays."""
+        self._update(destination_id, "reader_key = coalesce(reader_key, ?)", [valid_reader_key(reader_key)])
 
     def pause(self, destination_id: int, *, paused: bool) -> None:
         """Stop sending there for now, or go on."""
@@ -84,7 +148,7 @@ class Destinations:
     def remove(self, destination_id: int) -> None:
         """Forget a destination; what was delivered there stays recorded, what waits is not sent."""
         gone = f"#{destination_id} removed"
-        self._update(destination_id, "removed_at = ?, token = NULL, auto = 0, name = ?", [stamp(), gone])
+        self._update(destination_id, "removed_at = ?, token = NULL, access = '{}', auto = 0, name = ?", [stamp(), gone])
 
     def answered(self, destination_id: int) -> None:
         """It answered as it should: no trouble."""
@@ -111,9 +175,9 @@ class Destinations:
                 raise NotFound(what="destination")
 
 
-def _checked(field: str, validator: Any, value: str) -> str:
+def _checked(field: str, validator: Callable[[str], str], value: str) -> str:
     try:
-        return str(validator(value))
+        return validator(value)
     except ValueError as error:
         raise BadInput(field=field, reason=str(error)) from None
 
@@ -125,9 +189,13 @@ def _destination(row: dict[str, Any]) -> Destination:
     return Destination(
         id=row["id"],
         name=row["name"],
-        kind=row["kind"],
+        protocol=row["protocol"],
         url=row["url"],
         token=row["token"],
+        access=access_from(row["access"]),
+        hours=row["hours"],
+        found=found_from(row["found"]),
+        reader_key=row["reader_key"],
         auto=bool(row["auto"]),
         paused=bool(row["paused"]),
         trouble=trouble,

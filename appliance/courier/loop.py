@@ -1,7 +1,8 @@
 """The courier's loops: each worker has `run_once`, which returns how long it would like to rest."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 LONGEST_REST_S = 5.0
@@ -14,11 +15,30 @@ class Worker(Protocol):
         """Do what is due; return the seconds to rest, or None when this work has ended for good."""
 
 
+class Seldom:
+    """A worker that rests as long as it wants to, although every change wakes it."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._not_before = 0.0
+
+    def run_once(self) -> float | None:
+        """Do what is due, if its time has come."""
+        if time.monotonic() >= self._not_before:
+            rest_s = self._worker.run_once()
+            if rest_s is None:
+                return None
+            self._not_before = time.monotonic() + rest_s
+        return self._not_before - time.monotonic()
+
+
 class Loop(threading.Thread):
     """Runs a worker until told to stop; an unexpected error reaches `on_error`, which ends the process."""
 
     def __init__(self, name: str, worker: Worker, on_error: Callable[[BaseException], None]) -> None:
         super().__init__(name=name, daemon=True)
+        self.others: Sequence[Loop] = ()
+        """Loops that have something to do when this one has done something."""
         self._worker = worker
         self._on_error = on_error
         self._awake = threading.Event()
@@ -34,6 +54,9 @@ class Loop(threading.Thread):
                     return
                 if rest_s > 0:
                     self._awake.wait(min(rest_s, LONGEST_REST_S))
+                else:
+                    for other in self.others:
+                        other.wake()
         except BaseException as error:  # an edge: the process ends and the supervisor starts it again
             self._on_error(error)
 

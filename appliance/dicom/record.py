@@ -1,11 +1,11 @@
 """What the index keeps of one instance: a flat record read from its data set, whatever state that is in."""
 
 import contextlib
-import hashlib
 import re
 import struct
 import warnings
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +13,15 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.charset import convert_encodings
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.filereader import _read_file_meta_info
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.valuerep import PersonName
 
+from appliance.dicom.repair import Rules, repair
 from appliance.dicom.scan import Scanner, Unreadable
+from appliance.dicom.uids import derived_uid
 from appliance.validators import valid_uid
 
 MAX_TEXT = 1024  # characters kept of one attribute; the file keeps all of them
@@ -63,6 +67,7 @@ INSTANCE_KEYWORDS = {
     "columns": "Columns",
     "number_of_frames": "NumberOfFrames",
     "bits_stored": "BitsStored",
+    "template_identifier": "TemplateIdentifier",
 }
 INTEGER_FIELDS = frozenset({"rows", "columns", "number_of_frames", "bits_stored"})
 # Coded alternatives to a description, PS3.3 C.7.1.1 and C.8.11.5: sequence -> field it fills when that is empty
@@ -81,8 +86,10 @@ _WANTED = frozenset(
         *INSTANCE_KEYWORDS.values(),
         *CODED,
         "Laterality",
+        "ContentTemplateSequence",
     )
 )
+_AS_IT_IS = Rules()
 _LOOKS_LIKE_UID = re.compile(r"[0-9.]{1,64}")
 _META_AT = 132  # behind the preamble and the prefix
 
@@ -112,12 +119,30 @@ class InstanceRecord:
     instance: Values
     has_pixels: bool
     problems: list[str] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+    """Codes of what the unit's rules changed, see appliance.dicom.repair."""
 
 
-def read_record(path: Path, said: CommandUids) -> InstanceRecord:
+def read_record(path: Path, said: CommandUids, rules: Rules = _AS_IT_IS) -> InstanceRecord:
     """Read the record of a stored file; never raises for what the data set holds, only OSError for the file."""
+    with path.open("rb") as file:
+        _go_to_data_set(file)
+        return _record(file, said, rules)
+
+
+def read_record_of(
+    head: bytes | bytearray, said: CommandUids, rules: Rules = _AS_IT_IS, *, whole: bool
+) -> InstanceRecord | None:
+    """The record from the first bytes of a data set; None if what is wanted may stand behind them."""
+    file = BytesIO(head)
+    record = _record(file, said, rules)
+    return record if whole or (file.tell() < len(head) and "header-unreadable" not in record.problems) else None
+
+
+def _record(file: BinaryIO, said: CommandUids, rules: Rules) -> InstanceRecord:
     problems: list[str] = []
-    header = _read_header(path, said.transfer_syntax_uid, problems)
+    header = _read_header(file, said.transfer_syntax_uid, problems)
+    repairs = _repaired(header, rules, said, problems) if rules else []
     uid = _uid(header, "SOPInstanceUID", said.sop_instance_uid, problems)
     record = InstanceRecord(
         study_instance_uid=_uid(header, "StudyInstanceUID", derived_uid("study", uid), problems),
@@ -130,15 +155,19 @@ def read_record(path: Path, said: CommandUids) -> InstanceRecord:
         instance=_values(header, INSTANCE_KEYWORDS),
         has_pixels=header.get("Rows") is not None,
         problems=problems,
+        repairs=repairs,
     )
     _fill_from_codes(header, record)
     return record
 
 
-def derived_uid(kind: str, sop_instance_uid: str) -> str:
-    """The UID under which an instance without its own study or series UID is filed, the same every time."""
-    digest = hashlib.sha256(f"bucky {kind} {sop_instance_uid}".encode()).digest()
-    return str(UID(f"2.25.{int.from_bytes(digest[:16], 'big')}"))
+def _repaired(header: Dataset, rules: Rules, said: CommandUids, problems: list[str]) -> list[str]:
+    try:
+        changes = repair(header, rules, sop_instance_uid=said.sop_instance_uid)
+    except Exception:  # pydicom raises many kinds for bad values; the picture is listed as it is
+        problems.append("not-repaired")
+        return []
+    return list(dict.fromkeys(change.code for change in changes))
 
 
 def text(header: Dataset, keyword: str) -> str | None:
@@ -151,20 +180,37 @@ def text(header: Dataset, keyword: str) -> str | None:
         joined = "\\".join(str(item) for item in value) if many else str(value)
     except Exception:  # pydicom raises many kinds for bad values; unreadable counts as absent
         return None
-    clean = "".join(c for c in joined[:MAX_TEXT] if c.isprintable()).strip()
-    return clean or None
+    kept = joined[:MAX_TEXT]
+    if not kept.isprintable():
+        kept = "".join(c for c in kept if c.isprintable())
+    return kept.strip() or None
 
 
-def _read_header(path: Path, transfer_syntax_uid: str, problems: list[str]) -> Dataset:
+UNREADABLE = (
+    ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, struct.error,
+    BytesLengthException,
+)  # fmt: skip
+"""What pydicom raises when it turns the bytes of a bad value into a value."""
+
+
+def element(header: Dataset, keyword: str) -> DataElement | None:
+    """A new element with the value of one, names without their encoding; None if it is absent or cannot be read."""
+    try:
+        found = header[keyword]
+        value = str(found.value) if isinstance(found.value, PersonName) else found.value
+        return DataElement(found.tag, found.VR, value)  # made anew: what was kept as text is converted here
+    except UNREADABLE:
+        return None
+
+
+def _read_header(file: BinaryIO, transfer_syntax_uid: str, problems: list[str]) -> Dataset:
     """The wanted attributes before the pixels, or as many of them as can be read."""
-    with path.open("rb") as file:
-        _go_to_data_set(file)
-        scanner = Scanner(file, _syntax(transfer_syntax_uid))
-        try:
-            found = scanner.find(_WANTED)
-        except Unreadable as error:  # hostile or truncated bytes; the file is kept, the record says so
-            problems.append("header-unreadable")
-            found = error.found
+    scanner = Scanner(file, _syntax(transfer_syntax_uid))
+    try:
+        found = scanner.find(_WANTED)
+    except Unreadable as error:  # hostile or truncated bytes; the file is kept, the record says so
+        problems.append("header-unreadable")
+        found = error.found
     header = Dataset(dict[BaseTag, DataElement | RawDataElement](found))
     names = header.get("SpecificCharacterSet") or ""
     with warnings.catch_warnings(), contextlib.suppress(Exception):  # a set that nobody knows is read as ASCII
@@ -220,14 +266,15 @@ def _fill_from_codes(header: Dataset, record: InstanceRecord) -> None:
     for keyword, name in CODED.items():
         target = record.study if name in STUDY_KEYWORDS else record.instance
         if target[name] is None:
-            target[name] = _code_meaning(header, keyword)
+            target[name] = _in_first_item(header, keyword, "CodeMeaning")
+    record.instance["template_identifier"] = _in_first_item(header, "ContentTemplateSequence", "TemplateIdentifier")
     if record.instance["image_laterality"] is None:
         record.instance["image_laterality"] = text(header, "Laterality")
 
 
-def _code_meaning(header: Dataset, keyword: str) -> str | None:
+def _in_first_item(header: Dataset, keyword: str, attribute: str) -> str | None:
     try:
         items = header.get(keyword)
-        return text(items[0], "CodeMeaning") if items else None
-    except Exception:  # a sequence that cannot be read has no meaning to show
+        return text(items[0], attribute) if items else None
+    except Exception:  # a sequence that cannot be read has nothing to show
         return None

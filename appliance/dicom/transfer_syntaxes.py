@@ -14,3 +14,6 @@ REFUSED = frozenset(
 
 # What any stored image can be sent in, the better one first: Explicit and Implicit VR Little Endian
 SENDABLE = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+
+# May be lossy: JPEG, near-lossless JPEG-LS, JPEG 2000, HTJ2K, JPEG XL, each in the syntax that allows it
+LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81, 91, 203, 111, 112))

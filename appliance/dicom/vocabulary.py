@@ -20,15 +20,22 @@ SPECIES: dict[str, Code] = {
     "Canine": Code("448771007", "SCT", "Canis lupus subspecies familiaris"),
     "Feline": Code("448169003", "SCT", "Felis catus"),
     "Equine": Code("35354009", "SCT", "Equus caballus"),
+    "Rabbit": Code("36571002", "SCT", "Oryctolagus cuniculus"),
+    "Guinea pig": Code("125076001", "SCT", "Cavia porcellus"),
+    "Ferret": Code("449310008", "SCT", "Mustela putorius furo"),
+    "Rat": Code("371565004", "SCT", "Rattus norvegicus"),
+    "Mouse": Code("447612001", "SCT", "Mus musculus"),
+    "Bovine": Code("34618005", "SCT", "Bos taurus"),
+    "Pig": Code("78678003", "SCT", "Sus scrofa"),
+    "Sheep": Code("125099002", "SCT", "Ovis aries"),
+    "Goat": Code("125097000", "SCT", "Capra hircus"),
 }
-SPECIES_WORDS = {"dog": "Canine", "cat": "Feline", "horse": "Equine"}
-# PS3.16 CID 7480 (breed)
-BREEDS: dict[str, Code] = {
-    "Labrador retriever dog": Code("62137007", "SCT", "Labrador retriever dog breed"),
-    "Golden retriever dog": Code("58108001", "SCT", "Golden retriever dog breed"),
-    "German shepherd dog": Code("42252000", "SCT", "German shepherd dog"),
-    "Boxer dog": Code("42250008", "SCT", "Boxer dog"),
-}
+SPECIES_WORDS = {"dog": "Canine", "cat": "Feline", "horse": "Equine", "cow": "Bovine"}
+
+
+def species_words() -> list[str]:
+    """The species as staff call them."""
+    return sorted({*SPECIES_WORDS, *(name.lower() for name in SPECIES if name not in SPECIES_WORDS.values())})
 
 
 def species_of(word: str) -> str:

@@ -1,112 +1,33 @@
-"""What can go wrong at a DICOMweb service of somebody else, each with what staff can do about it."""
+"""The errors of a DICOMweb exchange; those of every far side are in appliance.peer_errors."""
 
-from appliance.errors import PeerError
+from appliance.peer_errors import (
+    BadAnswer,
+    BrokenOff,
+    FileUnreadable,
+    InstanceRefused,
+    NotGiven,
+    NotStored,
+    ServiceFull,
+    ServiceTrouble,
+    Stalled,
+    TokenRefused,
+    Unreachable,
+    Untrusted,
+    WrongAddress,
+)
 
-
-class Unreachable(PeerError):
-    """No connection: the line, the address or the service is down."""
-
-    code = "unreachable"
-    message = "The reader cannot be reached."
-    hint = "Check the internet line. Nothing is lost; the box sends everything when the line is back."
-
-
-class Stalled(PeerError):
-    """A connection on which nothing moved any more."""
-
-    code = "stalled"
-    message = "The reader's service stopped answering in the middle."
-    hint = "Nothing is lost; the box tries again by itself. If it lasts, call the reader's support."
-
-
-class BrokenOff(PeerError):
-    """A connection that the far side, or something between, closed before the answer was complete."""
-
-    code = "broken-off"
-    message = "The reader's service was reached, but broke off the connection."
-    hint = "Nothing is lost; the box tries again by itself. If it lasts, check the address (http or https)."
-
-
-class Untrusted(PeerError):
-    """The TLS certificate of the far side could not be verified."""
-
-    code = "untrusted"
-    message = "The reader's service has no valid certificate."
-    hint = "Check the address and the date of the box; else call the reader's support."
-
-
-class TokenRefused(PeerError):
-    """401 or 403."""
-
-    code = "token-refused"
-    message = "The reader's service refuses this box's token."
-    hint = "Get a new token from the reader and enter it under Destinations."
-
-
-class WrongAddress(PeerError):
-    """Something answers at the address, but it is no DICOMweb service."""
-
-    code = "wrong-address"
-    message = "There is no DICOMweb service at this address."
-    hint = "Check the address under Destinations; it often ends in /dicom-web."
-
-
-class ServiceTrouble(PeerError):
-    """5xx, 429 and other answers that pass with time."""
-
-    code = "service-trouble"
-    message = "The reader's service is in trouble (answer {status})."
-    hint = "Nothing is lost; the box tries again by itself. If it lasts, call the reader's support."
-
-
-class ServiceFull(PeerError):
-    """507, or the failure reason 0xA700."""
-
-    code = "service-full"
-    message = "The reader's service has no space left."
-    hint = "Call the reader's support. Nothing is lost; the box tries again by itself."
-
-
-class InstanceRefused(PeerError):
-    """The far side will not take this instance, and says so."""
-
-    code = "instance-refused"
-    message = "The reader's service refuses this picture (reason {reason})."
-    hint = "Call the reader's support with this reason; the picture stays on the box."
-    transient = False
-    about_instance = True
-
-
-class NotStored(PeerError):
-    """An answer of success that does not name the instance."""
-
-    code = "not-stored"
-    message = "The reader's service answered, but did not confirm the picture."
-    hint = "The box sends it again. If this lasts, call the reader's support."
-    about_instance = True
-
-
-class NotGiven(PeerError):
-    """404, 406 or 410 to the retrieval of an instance that a query named."""
-
-    code = "not-given"
-    message = "The reader's service lists a result, but does not give it (answer {status})."
-    hint = "The box asks again by itself. If it lasts, call the reader's support."
-
-
-class FileUnreadable(PeerError):
-    """The box's own file of the instance; here so that the courier parks the one instance and goes on."""
-
-    code = "file-unreadable"
-    message = "The file of this picture cannot be read on this box."
-    hint = "Call support: the disk of the box may be failing. Keep the picture on the X-ray unit."
-    transient = False
-    about_instance = True
-
-
-class BadAnswer(PeerError):
-    """An answer that breaks the protocol."""
-
-    code = "bad-answer"
-    message = "The reader's service answered in a way that the box does not understand."
-    hint = "Check the address under Destinations; if it is right, call the reader's support."
+__all__ = [
+    "BadAnswer",
+    "BrokenOff",
+    "FileUnreadable",
+    "InstanceRefused",
+    "NotGiven",
+    "NotStored",
+    "ServiceFull",
+    "ServiceTrouble",
+    "Stalled",
+    "TokenRefused",
+    "Unreachable",
+    "Untrusted",
+    "WrongAddress",
+]

@@ -1,12 +1,12 @@
 """multipart/related bodies (RFC 2387, PS3.18 8.6), sent and read in portions, never whole in memory."""
 
+import hashlib
 import io
 import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from email.message import Message
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
@@ -29,12 +29,11 @@ class Sink(Protocol):
 class FileBody:
     """A multipart/related body around one DICOM file on disk; a file-like object of known length.
 
-    With `__len__` requests sends a Content-Length, with `read` urllib3 sends portions, each within the timeout.
-    Raises FileUnreadable.
+    The same file makes the same body, so that an upload can go on after a restart. Raises FileUnreadable.
     """
 
     def __init__(self, path: Path) -> None:
-        boundary = secrets.token_hex(16)
+        boundary = _boundary_for(path)
         self.content_type = f'multipart/related; type="application/dicom"; boundary={boundary}'
         try:
             self._file = path.open("rb")
@@ -43,14 +42,36 @@ class FileBody:
         head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
         self._length = len(head) + os.fstat(self._file.fileno()).st_size + len(tail)
-        self._streams = [io.BytesIO(head), self._file, io.BytesIO(tail)]
+        self._head, self._tail = head, tail
+        self._streams: list[io.BytesIO | BinaryIO] = []
+        self.seek(0)
+
+    def seek(self, offset: int) -> None:
+        """Go on from a place in the body."""
+        start = offset - len(self._head)
+        tail_start = max(0, offset - (self._length - len(self._tail)))
+        self._file.seek(max(0, start))
+        self._streams = [io.BytesIO(self._head[offset:]), self._file, io.BytesIO(self._tail[tail_start:])]
+
+    def sha256(self) -> bytes:
+        """The digest of the whole body (RFC 9530)."""
+        self.seek(0)
+        digest = hashlib.sha256()
+        while chunk := self.read(1 << 20):
+            digest.update(chunk)
+        self.seek(0)
+        return digest.digest()
+
+    def portion(self, size: int) -> bytes:
+        """The next `size` bytes, fewer only at the end."""
+        parts = []
+        while size > 0 and (chunk := self.read(size)):
+            parts.append(chunk)
+            size -= len(chunk)
+        return b"".join(parts)
 
     def __len__(self) -> int:
         return self._length
-
-    def __iter__(self) -> Iterator[bytes]:
-        while chunk := self.read(1 << 16):
-            yield chunk
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes; empty at the end. Raises FileUnreadable: no HTTP layer takes it for a fault of the line."""
@@ -67,6 +88,18 @@ class FileBody:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _boundary_for(path: Path) -> str:
+    """A boundary that is not in the file, because it is a digest that nobody can put into its own preimage."""
+    digest = hashlib.sha256(b"boundary")
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise FileUnreadable from error
+    return digest.hexdigest()[:48]
 
 
 def boundary_of(content_type: str) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from pydicom.dataset import Dataset
+
 from appliance.archive.blobs import Provenance
 from appliance.archive.index import Receipt
 from appliance.archive.intake import Intake
-from appliance.archive.part10 import Part10Sink
+from appliance.archive.part10 import Part10Sink, take_dataset
 from appliance.clock import stamp
 from appliance.dicomweb.multipart import PartReader, Sink, boundary_of
 from appliance.errors import BuckyError, DiskFull, NotDicom
@@ -58,16 +60,29 @@ class PartKeeper:
         if sink is None:
             return
         try:
-            receipt = sink.finish()
+            self.note(sink.finish())
         except (BuckyError, OSError) as error:
-            self.outcome.failed.append((None, _reason(error)))
-            return
+            self.refuse(error)
+
+    def refuse(self, error: BuckyError | OSError) -> None:
+        """Note an instance that could not be kept."""
+        self.outcome.failed.append((None, _reason(error)))
+
+    def note(self, receipt: Receipt) -> None:
+        """Note an instance that is kept."""
         if self._study_instance_uid not in (None, receipt.study_instance_uid):
             self.outcome.failed.append((receipt, NOT_THIS_STUDY))
         elif receipt.outcome == "conflict":
             self.outcome.failed.append((receipt, DUPLICATE_INSTANCE))
         else:
             self.outcome.stored.append(receipt)
+
+    def keep(self, ds: Dataset) -> None:
+        """Keep an instance that came as metadata and bulk data."""
+        try:
+            self.note(take_dataset(self._intake, ds, Provenance("dicomweb", self._sender, "", stamp())))
+        except (BuckyError, OSError) as error:
+            self.refuse(error)
 
     def discard(self) -> None:
         """The request broke off: a part that did not end is forgotten."""
@@ -121,9 +136,20 @@ def receive(stream: BinaryIO, content_type: str, keeper: PartKeeper) -> int:
     return reader.parts
 
 
-def answer(outcome: Outcome, retrieve_url: Callable[[Receipt], str]) -> dict[str, Any]:
+def receive_one(stream: BinaryIO, keeper: PartKeeper) -> None:
+    """Read a body that is one instance (PS3.18 8.6.1.1)."""
+    sink = keeper.open({})
+    try:
+        while chunk := stream.read(_CHUNK_BYTES):
+            sink.write(chunk)
+        keeper.close()
+    finally:
+        keeper.discard()
+
+
+def answer(outcome: Outcome, study_url: str | None, retrieve_url: Callable[[Receipt], str]) -> dict[str, Any]:
     """The Store Instances Response Module in DICOM JSON (PS3.18 I.2)."""
-    document: dict[str, Any] = {}
+    document: dict[str, Any] = {"00081190": _uri(study_url)} if study_url else {}
     if outcome.stored:
         items = [{**_reference(r), "00081190": _uri(retrieve_url(r))} for r in outcome.stored]
         document["00081199"] = {"vr": "SQ", "Value": items}

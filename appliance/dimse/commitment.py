@@ -8,13 +8,14 @@ from typing import cast
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, build_role, evt
+from pynetdicom import build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import N_ACTION
 from pynetdicom.events import Event
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 
 from appliance.archive.senders import Senders
+from appliance.association import RequestorAE
 from appliance.dimse.listener import FindHandler
 from appliance.dimse.policy import Policy, provenance_of
 from appliance.dimse.status import INVALID_ARGUMENT, NO_SUCH_ACTION, NOT_AUTHORIZED, PROCESSING_FAILURE, SUCCESS
@@ -116,7 +117,7 @@ class CommitmentService:
         sender = self._senders.find("dimse", commitment.name, commitment.address)
         if sender is None or sender.listen_port is None:
             return False
-        ae = AE(ae_title=self._ae_title)
+        ae = RequestorAE(ae_title=self._ae_title)
         ae.connection_timeout = ae.acse_timeout = 5
         ae.dimse_timeout = ae.network_timeout = _ANSWER_S
         ae.add_requested_context(StorageCommitmentPushModel, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])

@@ -8,7 +8,18 @@ from pynetdicom.sop_class import _STORAGE_CLASSES
 from appliance.archive.blobs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from appliance.archive.search import MATCHES
 from appliance.dicom.transfer_syntaxes import REFUSED, SENDABLE
-from appliance.dimse import commitment, door, listener, procedure_steps, query, retrieve, status, tls, worklist
+from appliance.dimse import (
+    commitment,
+    connection,
+    door,
+    listener,
+    procedure_steps,
+    query,
+    retrieve,
+    status,
+    tls,
+    worklist,
+)
 from appliance.settings import KEYS
 
 STATEMENT = Path(__file__).with_name("CONFORMANCE.md")
@@ -79,7 +90,8 @@ def _limits() -> list[str]:
         "",
         f"- PDU {listener.MAXIMUM_PDU_BYTES} bytes; associations {door.SLOTS} in all,"
         f" {door.SLOTS_OF_ONE_KNOWN_ADDRESS} of one accepted address, {door.SLOTS_OF_ALL_UNKNOWN} of all others.",
-        f"- TLS handshake {door.HANDSHAKE_S:g} s, association request {door.FIRST_PDU_S:g} s, a PDU {door.PDU_S:g} s,"
+        f"- TLS handshake {door.HANDSHAKE_S:g} s, association request {connection.FIRST_PDU_S:g} s,"
+        f" a PDU {connection.PDU_S:g} s,"
         f" silence {listener.NETWORK_TIMEOUT_S} s ({door.IDLE_UNKNOWN_S} s of devices that are not accepted).",
         f"- Worklist {worklist.MAXIMUM_ANSWERS} answers, query {query.MAX_ANSWERS}.",
         f"- TLS 1.2 or newer (BCP 195), ciphers {tls.CIPHERS}; a unit's certificate is asked for when one is on file.",

@@ -6,6 +6,7 @@ a byte now and then.
 """
 
 import contextlib
+import itertools
 import socket
 import ssl
 import threading
@@ -15,24 +16,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, evt
+from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from appliance.archive.refusals import Refusals
 from appliance.archive.senders import Senders
+from appliance.dimse.connection import TimedSocket
+from appliance.dimse.reactor import WaitingAssociation
 
 SLOTS = 40  # for all; an association costs two threads
 SLOTS_OF_ONE_KNOWN_ADDRESS = 16  # a unit opens one to four
 SLOTS_OF_ALL_UNKNOWN = 8
 SLOTS_OF_ONE_UNKNOWN_ADDRESS = 4
 HANDSHAKE_S = 5.0
-FIRST_PDU_S = 5.0  # from the connection to a whole A-ASSOCIATE-RQ
-PDU_S = 30.0  # for one PDU, 131072 bytes and less
 IDLE_UNKNOWN_S = 15
-LONGEST_UNKNOWN_S = 600.0
-LONGEST_PDU_BYTES = 1 << 20  # an A-ASSOCIATE-RQ of 128 contexts has less than 64 KiB
 THE_BOX_ITSELF = "127.0.0.1"  # the page looks whether this door is open
-_RECEIVE_BYTES = 1 << 16
+_NUMBERS = itertools.count(1)
 
 ContextFor = Callable[[str], ssl.SSLContext]
 
@@ -104,63 +104,26 @@ class Slots:
             self._seats.pop(key, None)
 
 
-class TimedSocket(AssociationSocket):
-    """Reads whole PDUs within a deadline; anything else ends the connection."""
-
-    ends_at = float("inf")
-    first_by = 0.0
-
-    @classmethod
-    def over(cls, given: AssociationSocket, *, known: bool) -> "TimedSocket":
-        """Take the place of a socket that pynetdicom made."""
-        made = cls.__new__(cls)
-        made.__dict__.update(given.__dict__)
-        began = time.monotonic()
-        made.first_by = began + FIRST_PDU_S
-        made.ends_at = float("inf") if known else began + LONGEST_UNKNOWN_S
-        return made
-
-    @property
-    def waited_long(self) -> bool:
-        """Whether the time for the first PDU has passed."""
-        return time.monotonic() > self.first_by - 0.5
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Exactly so many bytes, fewer when the peer closes; raises TimeoutError, OSError."""
-        if nr_bytes > LONGEST_PDU_BYTES:
-            raise OSError("PDU too long")
-        deadline = self.first_by if not self._assoc.is_established else time.monotonic() + PDU_S
-        deadline = min(deadline, self.ends_at)
-        buffer, read = bytearray(nr_bytes), 0
-        view, connection = memoryview(buffer), self.socket
-        assert connection is not None  # noqa: S101 - read from only while connected
-        try:
-            while read < nr_bytes:
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    raise TimeoutError
-                connection.settimeout(left_s)
-                count = connection.recv_into(view[read:], min(nr_bytes - read, _RECEIVE_BYTES))
-                if count == 0:
-                    break
-                read += count
-        finally:
-            view.release()
-            with contextlib.suppress(OSError):
-                connection.settimeout(PDU_S)  # for what is sent
-        return buffer[:read] if read < nr_bytes else buffer
-
-
 class Visitor(RequestHandler):
     """Gives each association its limits."""
 
     def _create_association(self) -> Association:
-        association = super()._create_association()
+        """As pynetdicom does it, with an association and a socket of our own."""
         door = self.server
         assert isinstance(door, Door)  # noqa: S101 - the only server that makes visitors
         known = door.slots.known(str(self.client_address[0]))
-        assert association.dul.socket is not None  # noqa: S101 - set by the line above
-        association.dul.socket = TimedSocket.over(association.dul.socket, known=known)
+        association = WaitingAssociation(self.ae, MODE_ACCEPTOR)
+        association._server = door
+        association.name = f"AcceptorThread@{next(_NUMBERS)}"  # by this name pynetdicom finds its associations
+        association.set_socket(TimedSocket(association, self.request, known=known))
+        association.acceptor.maximum_length = self.ae.maximum_pdu_size
+        association.acceptor.ae_title = door.ae_title
+        association.acceptor.address_info = self.local
+        association.acceptor.implementation_class_uid = self.ae.implementation_class_uid
+        association.acceptor.implementation_version_name = self.ae.implementation_version_name
+        association.requestor.address_info = self.remote
+        for event, handler, *arguments in door.handlers:
+            association.bind(event, handler, *arguments)
         door.slots.seat(self.client_address, association)
         if not known:
             association.network_timeout = IDLE_UNKNOWN_S
@@ -184,6 +147,7 @@ class Door(ThreadedAssociationServer):
         context_for: ContextFor | None = None,
     ) -> None:
         self.slots = slots
+        self.handlers = handlers
         self._refusals = refusals
         self._context_for = context_for
         super().__init__(

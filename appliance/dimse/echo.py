@@ -1,15 +1,15 @@
 """The connection test: C-ECHO to a unit where it listens (PS3.4 annex A as SCU)."""
 
-from pynetdicom import AE
-
+from appliance.association import RequestorAE
 from appliance.dimse.status import SUCCESS
 from appliance.errors import BuckyError
 
 TIMEOUT_S = 5
 _VERIFICATION = "1.2.840.10008.1.1"
 # PS3.8 9.3.4: (source, reason) of an A-ASSOCIATE-RJ
+_CALLING_TITLE_UNKNOWN = (1, 3)
 _REASONS = {
-    (1, 3): "it does not know the AE title of this box",
+    _CALLING_TITLE_UNKNOWN: "it does not know the AE title of this box",
     (1, 7): "its own AE title is another one",
     (3, 1): "it is busy at the moment",
     (3, 2): "it has too many connections already",
@@ -32,9 +32,15 @@ class UnitRefuses(BuckyError):
     hint = "Enter AE title, address and port of this box at the unit, as on the card."
 
 
+class BoxTitleUnknown(UnitRefuses):
+    """The unit's list of nodes has the box under another AE title, or not at all; a code of its own for support."""
+
+    code = "box-title-unknown"
+
+
 def echo(*, calling_ae: str, called_ae: str, address: str, port: int) -> None:
-    """One C-ECHO; raises UnitSilent, UnitRefuses."""
-    ae = AE(ae_title=calling_ae)
+    """One C-ECHO; raises UnitSilent, UnitRefuses, and of these BoxTitleUnknown where the box's title is at fault."""
+    ae = RequestorAE(ae_title=calling_ae)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = TIMEOUT_S
     ae.add_requested_context(_VERIFICATION)
     association = ae.associate(address, port, ae_title=called_ae)
@@ -43,7 +49,8 @@ def echo(*, calling_ae: str, called_ae: str, address: str, port: int) -> None:
         if answer is None:
             raise UnitSilent(address=address, port=port)
         key = (answer.result_source or 0, answer.diagnostic or 0)
-        raise UnitRefuses(address=address, reason=_REASONS.get(key, "it offers no connection test"))
+        refused = BoxTitleUnknown if key == _CALLING_TITLE_UNKNOWN else UnitRefuses
+        raise refused(address=address, reason=_REASONS.get(key, "it offers no connection test"))
     try:
         status = association.send_c_echo()
     finally:

@@ -4,6 +4,7 @@ import errno
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from pydicom.dataset import Dataset
@@ -12,17 +13,15 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.service_class import ServiceClass
-from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
 
 from appliance.archive.blobs import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from appliance.archive.intake import Intake
 from appliance.archive.refusals import Refusals
 from appliance.dicom.transfer_syntaxes import REFUSED, SENDABLE
-from appliance.dimse.door import SLOTS, ContextFor, Door, Slots, TimedSocket
+from appliance.dimse.connection import TimedSocket
+from appliance.dimse.door import SLOTS, ContextFor, Door, Slots
 from appliance.dimse.policy import Policy, SenderBlocked, provenance_of
 from appliance.dimse.status import SOP_CLASS_NOT_SUPPORTED, UNABLE_TO_PROCESS
-from appliance.dimse.store import handle_echo, handle_store
+from appliance.dimse.store import StorageService, handle_echo, is_storage, is_unknown_class
 from appliance.dimse.streaming import StreamingDimse
 from appliance.errors import BuckyError, PortInUse
 from appliance.logs import Log
@@ -33,7 +32,6 @@ ACSE_TIMEOUT_S = 5
 CALLING_AE_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: result, source, reason
 VERIFICATION = UID("1.2.840.10008.1.1")
 _STORAGE_SERVICE = UID("1.2.840.10008.4.2")
-_STORAGE_UIDS = frozenset(str(uid) for uid in _STORAGE_CLASSES.values())
 
 
 FindHandler = Callable[[Event], Iterator[tuple[int, Dataset | None]]]
@@ -60,7 +58,7 @@ class Listener:
         self,
         *,
         ae_title: str,
-        intake: Intake,
+        storage: StorageService,
         policy: Policy,
         slots: Slots,
         refusals: Refusals,
@@ -72,7 +70,7 @@ class Listener:
         _config.LOG_RESPONSE_IDENTIFIERS = False
         _config.LOG_HANDLER_LEVEL = "none"
         _config.STORE_SEND_CHUNKED_DATASET = True  # files go out byte by byte as they are, not through memory
-        self._intake = intake
+        self._storage = storage
         self._policy = policy
         self._slots = slots
         self._on_end = on_end
@@ -95,7 +93,6 @@ class Listener:
             (evt.EVT_SOP_COMMON, self._name_storage_classes),
             (evt.EVT_CONN_CLOSE, self._closed),
             (evt.EVT_C_ECHO, handle_echo),
-            (evt.EVT_C_STORE, handle_store, [intake, policy, log]),
             (evt.EVT_C_FIND, self._find),
             *(handler for service in services for handler in service.handlers()),
         ]
@@ -132,7 +129,7 @@ class Listener:
     def _opened(self, event: Event) -> None:
         """Stream data sets to disk."""
         association = event.assoc
-        association.dimse = StreamingDimse(association, self._intake)
+        association.dimse = StreamingDimse(association, self._storage)
         without_delay(event)
 
     def _requested(self, event: Event) -> None:
@@ -142,6 +139,7 @@ class Listener:
             self._policy.check_association(event.assoc, provenance)
         except BuckyError as error:
             self._policy.note(provenance, "blocked" if isinstance(error, SenderBlocked) else error.code)
+            self._policy.record("node-refused", provenance, failed=True, reason=error.code)
             event.assoc.acse.send_reject(*CALLING_AE_TITLE_NOT_RECOGNIZED)
             event.assoc.kill()  # waits until the answer is out
             return
@@ -182,11 +180,14 @@ class Listener:
     def _closed(self, event: Event) -> None:
         """A connection that ends in the middle of an instance leaves nothing behind."""
         dimse = event.assoc.dimse
-        if isinstance(dimse, StreamingDimse) and dimse.message is not None and dimse.sink is not None:
-            dimse.sink.discard()
+        if isinstance(dimse, StreamingDimse) and dimse.storing is not None:
+            dimse.storing.discard()
             self._policy.note(provenance_of(event.assoc), "broken-off")
-        if isinstance(dimse, StreamingDimse) and dimse.studies:
-            self._on_end(dimse.studies)
+        for uid, number in (studies := self._storage.studies(event.assoc)).items():
+            shown = f"{number} object{'' if number == 1 else 's'} by C-STORE"
+            self._policy.record("received", provenance_of(event.assoc), study_instance_uid=uid, subject=shown)
+        if studies:
+            self._on_end(studies)
         connection = event.assoc.dul.socket
         if event.assoc.requestor.primitive is None and isinstance(connection, TimedSocket) and connection.waited_long:
             self._policy.note(provenance_of(event.assoc), "not-dicom")
@@ -214,15 +215,16 @@ def supported(
             syntaxes: list[str | UID] = [uid for uid in context.transfer_syntax if str(uid) not in REFUSED]
             accepted.setdefault(abstract_syntax, []).extend(syntaxes)
     return [
-        _context(abstract_syntax, syntaxes, send=abstract_syntax in to_send)
+        _context(abstract_syntax, tuple(syntaxes), send=abstract_syntax in to_send)
         for abstract_syntax, syntaxes in accepted.items()
         if syntaxes
     ]
 
 
-def _context(abstract_syntax: UID, syntaxes: list[str | UID], *, send: bool) -> PresentationContext:
+@lru_cache(maxsize=4096)  # units propose the same hundred each time; pynetdicom reads what is supported, no more
+def _context(abstract_syntax: UID, syntaxes: tuple[str | UID, ...], *, send: bool) -> PresentationContext:
     if not send:
-        return build_context(abstract_syntax, syntaxes)
+        return build_context(abstract_syntax, list(syntaxes))
     context = build_context(abstract_syntax, sorted(syntaxes, key=lambda uid: str(uid) not in SENDABLE))
     context.scu_role = context.scp_role = True  # that is: whatever the requestor proposes
     return context
@@ -237,13 +239,3 @@ def _classes_to_send(event: Event) -> frozenset[str]:
 def _proposed(event: Event) -> list[PresentationContext]:
     request = event.assoc.requestor.primitive
     return list(request.presentation_context_definition_list) if request is not None else []
-
-
-def is_storage(abstract_syntax: UID) -> bool:
-    """Whether a class is one to store."""
-    return str(abstract_syntax) in _STORAGE_UIDS or is_unknown_class(abstract_syntax)
-
-
-def is_unknown_class(abstract_syntax: UID) -> bool:
-    """Whether no service class is known for it: then it can only be an object to keep."""
-    return uid_to_service_class(abstract_syntax) is ServiceClass

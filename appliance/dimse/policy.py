@@ -1,5 +1,7 @@
 """Who may do what on an association, and what is remembered of those who were turned away."""
 
+from typing import Protocol
+
 from pynetdicom.association import Association
 
 from appliance.archive.blobs import Provenance
@@ -14,32 +16,32 @@ class SenderBlocked(BuckyError):
     """A person of the clinic blocked this sender."""
 
     code = "sender-blocked"
-    message = "This device was blocked on the page."
-    hint = "Accept it on the page under Devices."
+    message = "This unit was blocked on the page."
+    hint = "Accept it on the page under X-ray units."
 
 
 class CertificateNeeded(BuckyError):
     """A certificate is on file for this unit, and the connection did not show it."""
 
     code = "certificate-needed"
-    message = "This device must show its certificate."
-    hint = "Send to the DICOM TLS port, or remove the certificate under Devices."
+    message = "This unit must show its certificate."
+    hint = "Send to the DICOM TLS port, or remove the certificate under X-ray units."
 
 
 class QuarantineFull(BuckyError):
     """An unknown sender has used up what is kept for it until a person accepts it."""
 
     code = "quarantine-full"
-    message = "This device has sent as much as is kept before somebody accepts it."
-    hint = "Accept or block it on the page under Devices."
+    message = "This unit has sent as much as is kept before somebody accepts it."
+    hint = "Accept or block it on the page under X-ray units."
 
 
 class NotPaired(BuckyError):
     """Somebody who is not accepted asks for what only the clinic's own devices may have."""
 
     code = "not-paired"
-    message = "This device is not accepted yet."
-    hint = "Accept it on the page under Devices."
+    message = "This unit is not accepted yet."
+    hint = "Accept it on the page under X-ray units."
 
 
 def provenance_of(association: Association) -> Provenance:
@@ -49,12 +51,23 @@ def provenance_of(association: Association) -> Provenance:
     return Provenance("dimse", str(title).strip(), str(requestor.address), stamp())
 
 
-class Policy:
-    """Decides by the list of senders."""
+class Audit(Protocol):
+    """Writes an event of a device into the audit trail."""
 
-    def __init__(self, senders: Senders, refusals: Refusals) -> None:
+    def __call__(self, kind: str, peer: Provenance, *, failed: bool, **detail: str | None) -> None: ...
+
+
+class Policy:
+    """Decides by the list of senders, and remembers what each peer did."""
+
+    def __init__(self, senders: Senders, refusals: Refusals, audit: Audit) -> None:
         self._senders = senders
         self._refusals = refusals
+        self._audit = audit
+
+    def record(self, kind: str, peer: Provenance, *, failed: bool = False, **detail: str | None) -> None:
+        """An event of the audit trail, by this peer."""
+        self._audit(kind, peer, failed=failed, **detail)
 
     def check_association(self, association: Association, provenance: Provenance) -> None:
         """Raise SenderBlocked or CertificateNeeded before anything is negotiated."""

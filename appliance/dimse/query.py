@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pynetdicom import evt
 from pynetdicom.events import Event
 
 from appliance.archive.search import MATCHES, UNIQUE, Search
+from appliance.dimse.answers import Answers, Key
 from appliance.dimse.identifier import PATIENT_ROOT, STUDY_ROOT, BadIdentifier, Identifier, read_identifier
 from appliance.dimse.listener import FindHandler
 from appliance.dimse.policy import Policy, provenance_of
@@ -18,7 +18,6 @@ from appliance.dimse.status import (
     CANCEL,
     IDENTIFIER_DOES_NOT_MATCH,
     NOT_AUTHORIZED,
-    PENDING,
     SUCCESS,
     TOO_MANY_ANSWERS,
 )
@@ -84,51 +83,51 @@ class Query:
         return dict.fromkeys(FIND_MODELS, self.answer)
 
     def answer(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
-        """One pending status with an identifier for each match, then the final status."""
+        """Pending answers go out by themselves; what is left to pynetdicom is the final status."""
         began = time.monotonic()
         peer = provenance_of(event.assoc)
-        count, status = 0, SUCCESS
+        outcome = self._outcome(event) if self._policy.is_accepted(peer) else _Outcome(NOT_AUTHORIZED)
+        duration_ms = round((time.monotonic() - began) * 1000)
+        shown = f"0x{outcome.status:04X}"
+        self._log.event("find", peer=peer.name, status=shown, count=outcome.count, duration_ms=duration_ms)
         try:
-            for status, ds in self._answers(event, accepted=self._policy.is_accepted(peer)):
-                count += status == PENDING
-                yield status, ds
-        finally:  # pynetdicom does not come back after a failure
-            shown = f"0x{SUCCESS if status == PENDING else status:04X}"
-            duration_ms = round((time.monotonic() - began) * 1000)
-            self._log.event("find", peer=peer.name, status=shown, count=count, duration_ms=duration_ms)
+            yield outcome.status, None
+        finally:  # the peer has its answer and does not wait for the disk
+            failed = outcome.status not in (SUCCESS, CANCEL)
+            self._policy.record("queried", peer, failed=failed, subject=f"C-FIND: {outcome.count} found", reason=shown)
 
-    def _answers(self, event: Event, *, accepted: bool) -> Iterator[tuple[int, Dataset | None]]:
-        if not accepted:
-            yield NOT_AUTHORIZED, None
-            return
+    def _outcome(self, event: Event) -> "_Outcome":
+        """Send the matches; the final status and how many there were."""
         try:
             identifier = read_identifier(event, FIND_MODELS[str(event.context.abstract_syntax)])
         except BadIdentifier:
-            yield IDENTIFIER_DOES_NOT_MATCH, None
-            return
+            return _Outcome(IDENTIFIER_DOES_NOT_MATCH)
         rows = self._search.find(identifier.level, identifier.keys, limit=MAX_ANSWERS + 1, offset=0)
+        answers, count = Answers(event, self._return_keys(identifier)), 0
         for row in _once(identifier, rows[:MAX_ANSWERS]):
             if event.is_cancelled:
-                yield CANCEL, None
-                return
-            yield PENDING, self._response(identifier, row)
-        if len(rows) > MAX_ANSWERS:
-            yield TOO_MANY_ANSWERS, None
+                return _Outcome(CANCEL, count)
+            answers.add(row)
+            count += 1
+        answers.flush()
+        return _Outcome(TOO_MANY_ANSWERS if len(rows) > MAX_ANSWERS else SUCCESS, count)
 
-    def _response(self, identifier: Identifier, row: Mapping[str, Any]) -> Dataset:
+    def _return_keys(self, identifier: Identifier) -> list[Key]:
         """Keys that were asked for and are known here, the unique ones, where to retrieve from (C.4.1.1.3.2)."""
-        ds = Dataset()
         columns = _COLUMNS[identifier.level]
-        for keyword in {*identifier.keys, *identifier.above, UNIQUE[identifier.level]}:
-            if keyword in columns:
-                _set(ds, keyword, row[columns[keyword]])
-        texts = [str(row[columns[keyword]]) for keyword in identifier.keys if keyword in columns]
-        if not all(text.isascii() for text in texts):
-            ds.SpecificCharacterSet = "ISO_IR 192"
-        ds.QueryRetrieveLevel = identifier.query_level
-        ds.RetrieveAETitle = self._ae_title
-        ds.InstanceAvailability = "ONLINE"
-        return ds
+        asked = {*identifier.keys, *identifier.above, UNIQUE[identifier.level]}
+        return [
+            *(Key.of(keyword, column=columns[keyword]) for keyword in asked if keyword in columns),
+            Key.of("QueryRetrieveLevel", constant=identifier.query_level),
+            Key.of("RetrieveAETitle", constant=self._ae_title),
+            Key.of("InstanceAvailability", constant="ONLINE"),
+        ]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    status: int
+    count: int = 0
 
 
 def _once(identifier: Identifier, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -139,15 +138,3 @@ def _once(identifier: Identifier, rows: list[dict[str, Any]]) -> Iterator[dict[s
         if uid is None or uid not in seen:
             seen.add(uid)
             yield row
-
-
-def _set(ds: Dataset, keyword: str, value: Any) -> None:
-    """A value of the index as an element; what its VR does not allow is returned empty."""
-    if keyword == "ModalitiesInStudy":
-        value = MultiValue(str, [part for part in str(value or "").split(",") if part])
-    elif isinstance(value, int) and dictionary_VR(keyword) == "IS":
-        value = str(value)
-    try:
-        setattr(ds, keyword, value)
-    except Exception:  # an IS that is no number and the like: units send them
-        setattr(ds, keyword, None)

@@ -1,69 +1,52 @@
 """C-STORE data sets go to the archive's disk as they arrive, so that memory does not grow with the image."""
 
-from io import BytesIO
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
 
-from appliance.archive.blobs import Incoming
-from appliance.archive.intake import Intake, as_disk_full
-from appliance.dicom.record import CommandUids
-from appliance.dimse.policy import provenance_of
+from appliance.dimse.command import IS_COMMAND, IS_LAST, StoreRequest, read_store_request, store_response
 
 if TYPE_CHECKING:
     from pynetdicom.dimse import DimsePrimitiveType  # type: ignore[attr-defined]
 
+_LONGEST_COMMAND_BYTES = 1 << 16
+_LONGEST_IDENTIFIER_BYTES = 1 << 24  # data sets of all other messages stay in memory
 
-class DataSetSink(BytesIO):
-    """Takes the place of pynetdicom's buffer of a C-STORE data set and writes it to the archive's disk.
 
-    A failure is kept, not raised: the rest of the message must still be read before it can be answered.
-    """
+class Arrival(Protocol):
+    """An instance on its way in; nothing here raises."""
 
-    def __init__(self, intake: Intake, said: CommandUids, association: Association) -> None:
-        super().__init__()
-        self._intake = intake
-        self._said = said
-        self._association = association
-        self.incoming: Incoming | None = None
-        self.failure: BaseException | None = None
+    request: StoreRequest
 
-    def write(self, chunk: bytes) -> int:  # type: ignore[override]  # pynetdicom writes bytes only
-        """Append to the incoming file."""
-        if self.failure is None:
-            try:
-                if self.incoming is None:
-                    self.incoming = self._intake.open(self._said, provenance_of(self._association))
-                self.incoming.write(chunk)
-            except OSError as error:
-                self._fail(as_disk_full(error))
-            except Exception as error:  # kept for the handler, which answers with its status
-                self._fail(error)
-        return len(chunk)
+    def write(self, part: memoryview) -> None:
+        """Some more bytes of its data set, valid during the call."""
 
-    def _fail(self, error: BaseException) -> None:
-        self.failure = error
-        self.discard()
+    def finish(self) -> int:
+        """Make it durable; the status to answer (PS3.4 B.2.3)."""
 
     def discard(self) -> None:
-        """Forget the incoming file if it was not committed."""
-        if self.incoming is not None:
-            self.incoming.discard()
-            self.incoming = None
+        """Forget it."""
+
+
+class Storage(Protocol):
+    """Where instances go."""
+
+    def begin(self, association: Association, request: StoreRequest, transfer_syntax_uid: str) -> Arrival:
+        """An instance whose data set follows."""
 
 
 class StreamingDimse(DIMSEServiceProvider):
-    """A DIMSE provider that puts a sink under each C-STORE request before its data set arrives."""
+    """A DIMSE provider that serves C-STORE by itself and leaves every other message to pynetdicom."""
 
-    def __init__(self, association: Association, intake: Intake) -> None:
+    def __init__(self, association: Association, storage: Storage) -> None:
         super().__init__(association)
-        self._intake = intake
-        self.sink: DataSetSink | None = None
-        self.studies: set[str] = set()
-        """Study Instance UIDs of what was stored on this association."""
+        self._storage = storage
+        self.storing: Arrival | None = None
+        """What the next data values belong to, if that is a C-STORE."""
+        self._command = b""
+        self._identifier_bytes = 0
         self._finished: int | None = None
 
     def send_msg(self, primitive: "DimsePrimitiveType", context_id: int) -> None:
@@ -82,22 +65,35 @@ class StreamingDimse(DIMSEServiceProvider):
         self.send_msg(primitive, context_id)
         self._finished = primitive.MessageIDBeingRespondedTo
 
-    def receive_primitive(self, primitive: P_DATA) -> None:
-        """Process the values of a P-DATA one by one, because a command and its data may share it."""
-        for value in primitive.presentation_data_value_list:
-            single = P_DATA()
-            single.presentation_data_value_list = [list(value)]  # type: ignore[list-item]  # its setter wants lists
-            super().receive_primitive(single)
-            message = self.message
-            if isinstance(message, C_STORE_RQ) and type(message.data_set) is BytesIO:
-                message.data_set = self.sink = self._sink(message)
+    def receive_value(self, context_id: int, control: int, content: bytes) -> None:
+        """One presentation data value of anything but the data set of a C-STORE; raises ValueError for bad ones."""
+        if control & IS_COMMAND:
+            self._command += content
+            if len(self._command) > _LONGEST_COMMAND_BYTES:
+                raise ValueError("command set too long")
+            if not control & IS_LAST:
+                return
+            content, self._command = self._command, b""
+            request = read_store_request(context_id, content)
+            if request is not None:
+                self._begin(request)
+                return
+            self._identifier_bytes = 0
+        self._identifier_bytes += len(content)
+        if self._identifier_bytes > _LONGEST_IDENTIFIER_BYTES:
+            raise ValueError("data set too long")
+        single = P_DATA()
+        single.presentation_data_value_list = [[context_id, bytes([control]) + content]]  # type: ignore[list-item]
+        self.receive_primitive(single)
 
-    def _sink(self, message: DIMSEMessage) -> DataSetSink:
-        command = message.command_set
-        context = self.assoc._accepted_cx.get(cast(int, message.context_id))
-        said = CommandUids(
-            sop_class_uid=str(command.get("AffectedSOPClassUID") or ""),
-            sop_instance_uid=str(command.get("AffectedSOPInstanceUID") or ""),
-            transfer_syntax_uid=str(context.transfer_syntax[0]) if context else "",
-        )
-        return DataSetSink(self._intake, said, self.assoc)
+    def store(self) -> bytes:
+        """The instance has arrived as a whole: make it durable; returns the answer's PDU."""
+        arrival, self.storing = self.storing, None
+        assert arrival is not None  # noqa: S101 - the caller has just written to it
+        return store_response(arrival.request, arrival.finish())
+
+    def _begin(self, request: StoreRequest) -> None:
+        context = self.assoc._accepted_cx.get(request.context_id)
+        if context is None:
+            raise ValueError("presentation context was not accepted")
+        self.storing = self._storage.begin(self.assoc, request, str(context.transfer_syntax[0]))

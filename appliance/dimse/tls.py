@@ -2,30 +2,30 @@
 
 import hashlib
 import ipaddress
-import os
 import ssl
 from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from appliance.archive.senders import Senders
+from appliance.certificates import PEM, builder, named, new_key, private_pem
 from appliance.clock import now
+from appliance.files import for_roles, write_whole
 
 # RFC 9325 4.2: forward secrecy and authenticated encryption only; TLS 1.3 has its own list
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 _VALID = timedelta(days=3650)
 _RENEW_BEFORE = timedelta(days=30)
+_BACKDATED = timedelta(days=365)  # a box without a clock chip may be behind
 
 
 def ensure_certificate(folder: Path, *, common_name: str, addresses: list[str]) -> tuple[Path, Path]:
     """The certificate and key of this box, made when missing, unreadable or about to end."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     if not _is_good(certificate, key):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=for_roles(0o700))
         _make(certificate, key, common_name, addresses)
     return certificate, key
 
@@ -41,37 +41,18 @@ def _is_good(certificate: Path, key: Path) -> bool:
 
 
 def _make(certificate: Path, key: Path, common_name: str, addresses: list[str]) -> None:
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    """Of itself, as units expect that are given one file to believe; hence an authority and a server in one."""
+    private, subject, at = new_key(), named(common_name), now()
     names: list[x509.GeneralName] = [x509.DNSName(f"{common_name}.local")]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now() - timedelta(days=365))  # a box without a clock chip may be behind
-        .not_valid_after(now() + _VALID)
+        builder(subject, subject, private.public_key(), at - _BACKDATED, at + _VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(private, hashes.SHA256())
     )
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    _write(key, pem, 0o600)
-    _write(certificate, built.public_bytes(serialization.Encoding.PEM), 0o644)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    write_whole(key, private_pem(private))
+    write_whole(certificate, built.public_bytes(PEM), 0o644)
 
 
 class Contexts:

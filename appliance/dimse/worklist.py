@@ -8,7 +8,6 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
 
 from appliance.dicom.matching import answer, character_set_for, matches, texts
-from appliance.dimse.pacing import PACE, wait_until_sent
 from appliance.dimse.policy import Policy
 from appliance.dimse.status import CANCEL, IDENTIFIER_UNREADABLE, NOT_AUTHORIZED, OUT_OF_RESOURCES, PENDING
 from appliance.errors import BuckyError
@@ -60,9 +59,7 @@ class WorklistService:
             self._log.event("worklist-failed", code=type(error).__name__, peer=peer)
             yield IDENTIFIER_UNREADABLE, None
             return
-        for number, result in enumerate(found[:MAXIMUM_ANSWERS]):
-            if number % PACE == 0:
-                wait_until_sent(event)
+        for result in found[:MAXIMUM_ANSWERS]:
             if event.is_cancelled:
                 yield CANCEL, None
                 return

@@ -10,6 +10,7 @@ from appliance.archive.blobs import BlobStore
 from appliance.archive.database import Database
 from appliance.archive.digest import dataset_digest
 from appliance.clock import after, stamp
+from appliance.dicom.uids import replaced_uid
 from appliance.errors import NotDicom
 
 # Failure reasons, PS3.3 C.14.1.1
@@ -82,8 +83,9 @@ class Commitments:
     def _reason(self, sop_class_uid: str, sop_instance_uid: str) -> int | None:
         rows = list(
             self._database.read.query(
-                "SELECT sop_class_uid, dataset_sha256 FROM instance WHERE sop_instance_uid = ? AND quarantined = 0",
-                [sop_instance_uid],
+                "SELECT sop_class_uid, dataset_sha256 FROM instance"
+                " WHERE sop_instance_uid IN (?, ?) AND quarantined = 0",
+                [sop_instance_uid, replaced_uid(sop_instance_uid)],
             )
         )
         if not rows:
@@ -126,7 +128,7 @@ def _is_whole(path: Path, dataset_sha256: str) -> bool:
 
 
 def _studies(db: Any, asked: Sequence[Reference]) -> list[int]:
-    uids = json.dumps([uid for _, uid in asked])
+    uids = json.dumps([name for _, uid in asked for name in (uid, replaced_uid(uid))])
     sql = (
         "SELECT DISTINCT study_id FROM instance WHERE quarantined = 0"
         " AND sop_instance_uid IN (SELECT value FROM json_each(?))"

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from appliance.dicom.vocabulary import BREEDS, SPECIES, species_of
+from appliance.dicom.breeds import breed_of
+from appliance.dicom.vocabulary import SPECIES, species_of
 from appliance.errors import BadInput
 from appliance.validators import valid_ae_title
 
 MODALITIES = ("DX", "CR", "CT", "MR", "US", "RF", "ES", "OT")
 _NEUTERED = {"yes": "ALTERED", "no": "UNALTERED", "altered": "ALTERED", "unaltered": "UNALTERED"}
+_AGE_UNITS = {"y": "Y", "year": "Y", "m": "M", "month": "M", "w": "W", "week": "W", "d": "D", "day": "D"}
 _SEX = {"m": "M", "f": "F", "o": "O", "male": "M", "female": "F", "other": "O"}
 
 
@@ -54,7 +56,7 @@ class Exam:
 
 FIELDS = (
     "patient", "owner", "patient_id", "species", "breed", "sex", "neutered", "birth_date", "weight_kg", "date", "time",
-    "modality", "protocol", "description", "station", "referring", "comments", "accession_number",
+    "modality", "protocol", "description", "station", "referring", "comments", "accession_number", "age",
 )  # fmt: skip
 """What a form, a CSV file and a JSON object may hold; only `patient` is required."""
 
@@ -79,18 +81,19 @@ def attributes(given: Mapping[str, str]) -> dict[str, str | None]:
             raise BadInput(field=name, reason="too long, or with characters that DICOM does not allow")
     if not text["patient"]:
         raise BadInput(field="patient", reason="a name is needed")
-    species, breed = species_of(text["species"]), text["breed"]
+    species, breed = species_of(text["species"]), breed_of(text["breed"])
     now = datetime.now().astimezone()
     return {
         "patient_name": _patient_name(text["patient"], text["owner"]),
         "patient_id": text["patient_id"],
         "patient_species_description": species or None,
         "species_code": SPECIES[species].value if species in SPECIES else None,
-        "patient_breed_description": breed or None,
-        "breed_code": BREEDS[breed].value if breed in BREEDS else None,
+        "patient_breed_description": text["breed"] or None,
+        "breed_code": breed.value if breed else None,
         "patient_sex": _checked(text, "sex", _sex),
         "patient_sex_neutered": _checked(text, "neutered", _neutered),
-        "patient_birth_date": _checked(text, "birth_date", _date),
+        "patient_birth_date": (born := _checked(text, "birth_date", _date)),
+        "patient_age": _checked(text, "age", _age) or (age_of(born, now.date()) if born else None),
         "patient_weight": _checked(text, "weight_kg", _weight),
         "responsible_person": person_name(text["owner"]) if text["owner"] else None,
         "responsible_person_role": "OWNER" if text["owner"] else None,
@@ -156,6 +159,26 @@ def _weight(value: str) -> str:
     if number is None:
         raise ValueError("kilograms, e.g. 31.5")
     return number[1].replace(",", ".")
+
+
+def _age(value: str) -> str:
+    """An Age String (PS3.5 6.2, VR AS); a bare number is years."""
+    found = re.fullmatch(r"(\d{1,3}) ?([a-z]*)", value.casefold())
+    unit = _AGE_UNITS.get(found[2].removesuffix("s") or "y") if found else None
+    if found is None or unit is None:
+        raise ValueError("a number with years, months, weeks or days, e.g. 7 years")
+    return f"{int(found[1]):03}{unit}"
+
+
+def age_of(born: str, day: date) -> str | None:
+    """The age on a day as an Age String: in days for a month, in weeks for three, in months for two years."""
+    birth = datetime.strptime(born, "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
+    days = (day - birth).days
+    months = 12 * (day.year - birth.year) + day.month - birth.month - (day.day < birth.day)
+    if not 0 <= days < 1000 * 365:
+        return None
+    number, unit = (days, "D") if days < 31 else (days // 7, "W") if days < 91 else (months, "M")
+    return f"{number:03}{unit}" if months < 24 else f"{months // 12:03}Y"
 
 
 def _one_of(value: str, allowed: Mapping[str, str], words: str) -> str:

@@ -1,7 +1,8 @@
 """The list of ordered exams: what the page, programs and files put in, and what the units ask for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -10,7 +11,8 @@ from sqlite_utils import Database as SqliteUtils
 
 from appliance.archive.database import Database
 from appliance.clock import now, stamp
-from appliance.dicom.vocabulary import BREEDS, SPECIES, Code, code_items
+from appliance.dicom.breeds import breed_of
+from appliance.dicom.vocabulary import SPECIES, code_items
 from appliance.errors import BadInput, NotFound
 from appliance.exams.exam import Exam, attributes
 
@@ -90,9 +92,32 @@ class Worklist:
             sql = "UPDATE exam SET state = 'cancelled', changed_at = ? WHERE id = ?"
             db.conn.execute(sql, [stamp(), exam_id])
 
+    def take_off(self, before: str) -> int:
+        """Take exams of days before this DICOM date off the list that were not made or not ended; returns how many."""
+        with self._database.write() as db:
+            sql = (
+                "UPDATE exam SET state = CASE state WHEN 'scheduled' THEN 'cancelled' ELSE 'discontinued' END,"
+                " changed_at = ? WHERE state IN ('scheduled', 'in progress') AND scheduled_date < ?"
+            )
+            return db.conn.execute(sql, [stamp(), before]).rowcount
+
     def items(self, *, station: str, modality: str) -> Iterable[Dataset]:
         """The open exams as worklist items for a unit that calls itself `station` and makes `modality` ('' any)."""
         return (worklist_item(exam, station, modality) for exam in self.open())
+
+
+@dataclass(frozen=True)
+class OldExams:
+    """Takes what nobody made off the list, so many days after its day."""
+
+    worklist: Worklist
+    days: int
+
+    def run_once(self) -> float:
+        """Look once."""
+        oldest = datetime.now().astimezone().date() - timedelta(days=self.days)
+        self.worklist.take_off(oldest.strftime("%Y%m%d"))
+        return 600.0
 
 
 def _exam(row: Mapping[str, object]) -> Exam:
@@ -138,10 +163,6 @@ def _patient_id(db: SqliteUtils, values: Mapping[str, str | None]) -> str:
     return str(row["patient_id"]) if row else f"B{now():%y%m%d%H%M%S%f}"[:16]
 
 
-def _code(table: Mapping[str, Code], name: str | None) -> Sequence:
-    return code_items(table.get(name or ""))
-
-
 def worklist_item(exam: Exam, station: str = "", modality: str = "") -> Dataset:
     """The exam as a modality worklist item (PS3.4 K.6.1.2.2); one that names no unit is offered to each."""
     ds = Dataset()
@@ -150,9 +171,9 @@ def worklist_item(exam: Exam, station: str = "", modality: str = "") -> Dataset:
     ds.PatientBirthDate, ds.PatientSex = exam.patient_birth_date, exam.patient_sex
     ds.PatientAge, ds.PatientWeight = exam.patient_age, exam.patient_weight
     ds.PatientSpeciesDescription = exam.patient_species_description
-    ds.PatientSpeciesCodeSequence = _code(SPECIES, exam.patient_species_description)
+    ds.PatientSpeciesCodeSequence = code_items(SPECIES.get(exam.patient_species_description or ""))
     ds.PatientBreedDescription = exam.patient_breed_description
-    ds.PatientBreedCodeSequence = _code(BREEDS, exam.patient_breed_description)
+    ds.PatientBreedCodeSequence = code_items(breed_of(exam.patient_breed_description or ""))
     ds.PatientSexNeutered = exam.patient_sex_neutered
     ds.ResponsiblePerson, ds.ResponsiblePersonRole = exam.responsible_person, exam.responsible_person_role
     ds.ResponsibleOrganization = exam.responsible_organization

@@ -1,11 +1,17 @@
 """The codecs, in the order in which each family tries them; all give raw samples and say in which colour space.
 
-pydicom with GDCM and pyjpegls comes first, imagecodecs stands in. Only for DCT streams imagecodecs is first: it alone
-takes the colour space from us instead of guessing it, and reads 12 bits under another header. JPEG XL is its alone.
+GDCM, by way of pydicom, comes first, then what else pydicom has (pyjpegls), then imagecodecs. Only for DCT streams
+imagecodecs is first: it alone takes the colour space from us instead of guessing it, and reads 12 bits under another
+header. JPEG XL is its alone.
 """
 
+import importlib
+import struct
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import imagecodecs
@@ -13,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels.decoders import gdcm as gdcm_plugin
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import RLELossless
 
@@ -22,6 +29,7 @@ from appliance.imaging.codestream import Codestream, Kind, read_codestream
 from appliance.imaging.source import PixelSource, integer, number_of_frames
 
 Pixels = NDArray[Any]
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,11 @@ class Encoded:
 
 
 Codec = Callable[[Encoded], Samples]
+_REFUSALS = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError),
+    *(OSError, RuntimeError, TypeError, ValueError, struct.error),
+)
+"""How codecs refuse a stream: pydicom with all of these, imagecodecs and GDCM with RuntimeError and ValueError."""
 
 
 def pixel_options(header: Dataset) -> dict[str, Any]:
@@ -95,16 +108,22 @@ def _decode_bits(source: PixelSource, index: int) -> Samples:
 
 
 def decode_encapsulated(data: bytes, header: Dataset) -> Samples:
-    """One compressed frame, once its own head agrees with the data set; raises CannotDisplay."""
+    """One compressed frame, once its own head agrees with the data set.
+
+    Raises CannotDisplay; its notes say how each codec refused, for whoever looks into the file.
+    """
     encoded = Encoded(data, header, _checked(data, header))
+    refusal = CannotDisplay(reason="its pixel data are damaged or in a form this box does not know")
     for codec in _codecs(encoded):
         try:
             samples = codec(encoded)
-        except Exception:  # noqa: S112 - hostile bytes raise anything; the next codec may do better, or none can
+        except _REFUSALS as error:
+            refusal.add_note(f"{codec.__name__}: {type(error).__name__}")
             continue
         if samples.pixels.shape[:2] == (header.Rows, header.Columns):
             return samples
-    raise CannotDisplay(reason="its pixel data are damaged or in a form this box does not know")
+        refusal.add_note(f"{codec.__name__}: another size")
+    raise refusal
 
 
 def _checked(data: bytes, header: Dataset) -> Codestream | None:
@@ -125,20 +144,41 @@ def _codecs(encoded: Encoded) -> tuple[Codec, ...]:
     if encoded.stream is None:
         return (_by_pydicom,)
     return {
-        Kind.DCT: (_by_jpeg, _by_pydicom),
-        Kind.LOSSLESS: (_by_pydicom, _by_jpeg, _by_ljpeg),
-        Kind.JPEG_LS: (_by_pydicom, _by_jpeg_ls),
-        Kind.JPEG_2000: (_by_pydicom, _by_jpeg_2000),
+        Kind.DCT: (_by_jpeg, _by_gdcm, _by_pydicom),
+        Kind.LOSSLESS: (_by_gdcm, _by_jpeg, _by_ljpeg),
+        Kind.JPEG_LS: (_by_gdcm, _by_pydicom, _by_jpeg_ls),
+        Kind.JPEG_2000: (_by_gdcm, _by_pydicom, _by_jpeg_2000),
         Kind.JPEG_XL: (_by_jpeg_xl,),
     }[encoded.stream.kind]
 
 
-def _by_pydicom(encoded: Encoded) -> Samples:
+def _by_gdcm(encoded: Encoded) -> Samples:
+    with _LOADING:
+        _load_gdcm()
+    return _by_pydicom(encoded, plugin="gdcm")
+
+
+@cache
+def _load_gdcm() -> None:
+    """Bring GDCM in where the process started without it: its wrapper takes 17 MiB of memory."""
+    if sys.modules.get("gdcm", gdcm_plugin) is not None:
+        return
+    del sys.modules["gdcm"]
+    importlib.reload(gdcm_plugin)
+    for transfer_syntax_uid in gdcm_plugin.DECODER_DEPENDENCIES:
+        decoder = get_decoder(transfer_syntax_uid)
+        decoder.remove_plugin("gdcm")
+        decoder.add_plugin("gdcm", (gdcm_plugin.__name__, "_decode_frame"))
+
+
+def _by_pydicom(encoded: Encoded, *, plugin: str = "") -> Samples:
     options = pixel_options(encoded.header)
     if encoded.stream and encoded.stream.precision > options["bits_stored"]:
         options["bits_stored"] = min(encoded.stream.precision, options["bits_allocated"])
     decoder = get_decoder(encoded.header.file_meta.TransferSyntaxUID)
-    pixels, facts = decoder.as_array(encapsulate([encoded.data], has_bot=False), index=0, raw=True, **options)
+    pixels, facts = decoder.as_array(
+        encapsulate([encoded.data], has_bot=False), index=0, raw=True, decoding_plugin=plugin, **options
+    )
     return Samples(pixels, (encoded.stream and encoded.stream.colour) or str(facts["photometric_interpretation"]))
 
 

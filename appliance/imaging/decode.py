@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from appliance.dicom.transfer_syntaxes import LOSSY
 from appliance.errors import CannotDisplay
 from appliance.imaging.codecs import Pixels, Samples, decode_encapsulated, decode_native, pixel_options
 from appliance.imaging.source import MAX_SAMPLES, PixelSource, frame_header, integer, number_of_frames, open_pixels
@@ -18,19 +19,19 @@ __all__ = ["Frame", "Pixels", "decode_frame", "mask_high_bits", "number_of_frame
 
 _NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 _GRAYSCALE = ("MONOCHROME1", "MONOCHROME2")
-# Lossy coding may overshoot BitsStored; such values are clipped, for masking would turn white into black
-_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81, 91, 203, 111, 112))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: `pixels` is (rows, columns) of u/int8 or u/int16, or (rows, columns, 3) uint8 RGB.
+    """One frame: `pixels` is (rows, columns) of u/int8, u/int16 or float32, or (rows, columns, 3) uint8 RGB.
 
-    `header` is the data set without its pixels, as this frame sees it.
+    `header` is the data set without its pixels, as this frame sees it; `unmasked` are the pixels with the bits that
+    they do not use themselves, where there may be such bits.
     """
 
     pixels: Pixels
     header: Dataset
+    unmasked: Pixels | None = None
 
     @property
     def is_colour(self) -> bool:
@@ -68,11 +69,11 @@ def check_frame(source: PixelSource, frame: int) -> None:
         raise CannotDisplay(reason=f"it has {samples} values per pixel, a form this box does not know")
     if not 1 <= frame <= number_of_frames(source.header):
         raise CannotDisplay(reason=f"it has no frame {frame}")
-    if source.length is not None and source.native_bytes() < math.ceil(frame * _frame_bytes(source)):
+    if source.length is not None and source.native_bytes() < math.ceil(frame * frame_bytes(source)):
         raise CannotDisplay(reason="its pixel data are cut short")
 
 
-def _frame_bytes(source: PixelSource) -> float:
+def frame_bytes(source: PixelSource) -> float:
     """The size of one uncompressed frame; YBR_FULL_422 keeps two of three samples (PS3.3 C.7.6.3.1.2)."""
     facts = pixel_options(source.header)
     samples = 2 if facts["photometric_interpretation"] == "YBR_FULL_422" else facts["samples_per_pixel"]
@@ -98,8 +99,8 @@ def _finished(samples: Samples, header: Dataset) -> Frame:
     if photometric == "PALETTE COLOR":
         return Frame(_painted(own_bits(pixels, header), header), header)
     if pixels.dtype.kind not in "iu" or pixels.dtype.itemsize > 2:
-        return _in_16_bits(pixels, header)
-    return Frame(own_bits(pixels, header), header)
+        return _narrowed(pixels, header)
+    return Frame(own_bits(pixels, header), header, pixels)
 
 
 def own_bits(pixels: Pixels, header: Dataset) -> Pixels:
@@ -108,6 +109,7 @@ def own_bits(pixels: Pixels, header: Dataset) -> Pixels:
         return pixels
     facts = pixel_options(header)
     signed, stored = facts["pixel_representation"] == 1, facts["bits_stored"]
+    # Lossy coding may overshoot BitsStored; such values are clipped, for masking would turn white into black
     if is_lossy(header) and not signed and pixels.dtype.kind == "u" and stored < pixels.dtype.itemsize * 8:
         return np.asarray(np.minimum(pixels, pixels.dtype.type((1 << stored) - 1)))
     here = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
@@ -116,7 +118,7 @@ def own_bits(pixels: Pixels, header: Dataset) -> Pixels:
 
 def is_lossy(header: Dataset) -> bool:
     """Whether the transfer syntax may be a lossy one."""
-    return str(header.file_meta.TransferSyntaxUID) in _LOSSY
+    return str(header.file_meta.TransferSyntaxUID) in LOSSY
 
 
 def mask_high_bits(pixels: Pixels, header: Dataset) -> Pixels:
@@ -131,8 +133,8 @@ def mask_high_bits(pixels: Pixels, header: Dataset) -> Pixels:
     return np.asarray(bits.view(pixels.dtype) >> room)
 
 
-def _in_16_bits(pixels: Pixels, header: Dataset) -> Frame:
-    """Wider or real numbers in 16 bits: as they are if they fit, else spread over them, with a rescale to match."""
+def _narrowed(pixels: Pixels, header: Dataset) -> Frame:
+    """Wider or real numbers: integers in 16 bits if they fit, else all in 32-bit floating point."""
     values = own_bits(pixels, header)
     low, high = np.nanmin(values), np.nanmax(values)
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -140,13 +142,7 @@ def _in_16_bits(pixels: Pixels, header: Dataset) -> Frame:
     for kind in (np.uint16, np.int16):
         if values.dtype.kind in "iu" and np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return Frame(values.astype(kind), header)
-    step = (float(high) - float(low)) / 65535 or 1.0
-    spread = np.rint((np.nan_to_num(values.astype(np.float64), nan=float(low)) - float(low)) / step).astype(np.uint16)
-    slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)
-    header.RescaleSlope, header.RescaleIntercept = f"{slope * step:.9g}", f"{slope * float(low) + intercept:.9g}"
-    for keyword in ("ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit"):
-        header.pop(keyword, None)  # they speak of the values before the spreading
-    return Frame(spread, header)
+    return Frame(np.nan_to_num(values.astype(np.float32), nan=float(low)), header)
 
 
 def _painted(pixels: Pixels, header: Dataset) -> Pixels:

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from appliance.dicom.record import text
 from appliance.imaging.decode import Pixels
+from appliance.imaging.padding import padding_range
 from appliance.imaging.source import integer
 from appliance.imaging.voi import LookupTable, Shown, Window, many, read_modality_table, read_voi_tables, read_windows
 
@@ -54,11 +55,15 @@ class Grayscale:
         return cls(modality, choices or (_window_from(header, pixels, modality),), _inverted(header))
 
     def render(self, pixels: Pixels, choice: int = 0) -> NDArray[np.uint8]:
-        """Stored values (rows, columns) to 8-bit grey values for a screen, by a table of all values that can occur."""
+        """Stored values (rows, columns) to 8-bit grey values for a screen; integers by a table of all there can be."""
+        if pixels.dtype.kind == "f":
+            return self._grey(pixels.astype(np.float64), choice)
         low, high = (int(v) for v in _extremes(pixels))
-        shown = self.voi[choice].apply(self.modality.apply(np.arange(low, high + 1, dtype=np.float64)))
-        grey = np.floor((1.0 - shown if self.invert else shown) * 255.0 + 0.5).astype(np.uint8)
-        return grey[pixels.astype(np.int32) - low]
+        return self._grey(np.arange(low, high + 1, dtype=np.float64), choice)[pixels.astype(np.int32) - low]
+
+    def _grey(self, values: Shown, choice: int) -> NDArray[np.uint8]:
+        shown = self.voi[choice].apply(self.modality.apply(values))
+        return np.floor((1.0 - shown if self.invert else shown) * 255.0 + 0.5).astype(np.uint8)
 
     def modality_facts(self) -> dict[str, Any]:
         """Slope and intercept, or first and values, for the viewer."""
@@ -98,7 +103,7 @@ def _inverted(header: Dataset) -> bool:
 def _window_from(header: Dataset, pixels: Pixels, modality: Rescale | LookupTable) -> Window:
     """A window over all but the extreme values; 8-bit pixels that fill half their range are shown over all of it."""
     sample = pixels[:: max(1, pixels.shape[0] // _SAMPLED), :: max(1, pixels.shape[1] // _SAMPLED)]
-    sample = _without_padding(sample.reshape(-1), header)
+    sample = _without_padding(sample.reshape(-1), padding_range(header, pixels))
     low, high = np.percentile(modality.apply(sample.astype(np.float64)), [_EDGE_PERCENT, 100 - _EDGE_PERCENT])
     bits = min(integer(header, "BitsStored", 16), pixels.dtype.itemsize * 8)
     if pixels.dtype == np.uint8 and modality == Rescale() and 2 * (high - low) >= 2**bits - 1:
@@ -107,12 +112,9 @@ def _window_from(header: Dataset, pixels: Pixels, modality: Rescale | LookupTabl
     return Window("LINEAR_EXACT", float(low) + width / 2, width, "Automatic")
 
 
-def _without_padding(sample: Pixels, header: Dataset) -> Pixels:
-    """Leave out pixel padding (PS3.3 C.7.5.1.1.2), unless nothing else is there."""
-    if "PixelPaddingValue" not in header:
+def _without_padding(sample: Pixels, padding: tuple[int, int] | None) -> Pixels:
+    """Leave out padding, unless nothing else is there."""
+    if padding is None:
         return sample
-    one = integer(header, "PixelPaddingValue", 0)
-    other = integer(header, "PixelPaddingRangeLimit", one)
-    wide = sample.astype(np.int32)
-    kept = sample[(wide < min(one, other)) | (wide > max(one, other))]
+    kept = sample[(sample < padding[0]) | (sample > padding[1])]
     return kept if kept.size else sample

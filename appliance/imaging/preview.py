@@ -9,6 +9,7 @@ from PIL import Image
 
 from appliance.imaging.decode import Frame, Pixels, decode_frame, number_of_frames
 from appliance.imaging.grayscale import Grayscale
+from appliance.imaging.marks import PADDING, SHUTTER, marks, shutter_grey
 from appliance.imaging.spacing import pixel_aspect
 
 PREVIEW_SIDE = 1000
@@ -28,7 +29,11 @@ def derive(path: Path) -> Derived:
 
     The preview is of frame 1, at which a viewer opens; the thumbnail of the middle frame, which tells more of a cine.
     """
-    first = decode_frame(path)
+    return derive_from(path, decode_frame(path))
+
+
+def derive_from(path: Path, first: Frame) -> Derived:
+    """Both pictures where the first frame is decoded already."""
     frames = number_of_frames(first.header)
     middle = decode_frame(path, frames // 2 + 1) if frames > 2 else first
     picture = render(first, PREVIEW_SIDE)
@@ -56,9 +61,21 @@ def render(frame: Frame, longest_side: int) -> Image.Image:
         image = Image.fromarray(np.ascontiguousarray(frame.pixels))
     else:
         pipeline = Grayscale.of(frame.header, frame.pixels)
-        image = Image.fromarray(pipeline.render(_halved(frame.pixels, longest_side)))
+        image = Image.fromarray(_covered(frame, pipeline.render(_halved(frame.pixels, longest_side))))
     size = _square(image.size, pixel_aspect(frame.header), longest_side)
     return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
+
+
+def _covered(frame: Frame, grey: Pixels) -> Pixels:
+    """Shutters and padding over a reduced picture, as the viewer draws them; overlays are left to the viewer."""
+    flags = marks(frame)
+    if flags is None:
+        return grey
+    step = flags.shape[0] // grey.shape[0]
+    reduced = flags[::step, ::step][: grey.shape[0], : grey.shape[1]]
+    grey[(reduced & PADDING) != 0] = 0
+    grey[(reduced & SHUTTER) != 0] = round(255 * shutter_grey(frame.header))
+    return grey
 
 
 def _square(size: tuple[int, int], aspect: float, longest_side: int) -> tuple[int, int]:
@@ -74,9 +91,10 @@ def _halved(pixels: Pixels, longest_side: int) -> Pixels:
     """The mean of 2 x 2 boxes, again and again while the picture stays large enough."""
     while max(pixels.shape) >= 2 * longest_side and min(pixels.shape) >= 2:
         even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
-        wide = np.uint32 if pixels.dtype.kind == "u" else np.int32
+        wide = {"u": np.uint32, "i": np.int32, "f": np.float64}[pixels.dtype.kind]
         rows = np.add(even[0::2], even[1::2], dtype=wide)
-        pixels = ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(pixels.dtype)
+        total = rows[:, 0::2] + rows[:, 1::2]
+        pixels = (total / 4 if wide is np.float64 else (total + 2) >> 2).astype(pixels.dtype)
     return pixels
 
 

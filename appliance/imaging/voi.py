@@ -10,8 +10,11 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from appliance.dicom.record import text
+from appliance.errors import BadInput
 
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+_NAMED = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
+_FAR = 1e12
 _STEEPEST = 80.0  # exponent beyond which a sigmoid is flat in any arithmetic
 Shown = NDArray[np.float64]
 
@@ -57,6 +60,20 @@ class LookupTable:
     def facts(self) -> dict[str, Any]:
         """For the viewer."""
         return {"first": self.first, "values": [round(float(v), 6) for v in self.values], "label": self.label}
+
+
+def window_of(said: str) -> Window | None:
+    """A window as addresses name it (PS3.18 8.3.5.1.4): 'center,width,function'; None if empty. Raises BadInput."""
+    if not said:
+        return None
+    try:
+        center, width, function = said.split(",")
+        window = Window(_NAMED[function.strip().lower()], float(center), float(width), "")
+    except (KeyError, ValueError):
+        window = Window("LINEAR", 0.0, 0.0, "")
+    if not (abs(window.center) < _FAR and (1 if window.function == "LINEAR" else 1e-9) <= window.width < _FAR):
+        raise BadInput(field="window", reason="center,width,function with a function of linear, linear-exact, sigmoid")
+    return window
 
 
 def read_windows(header: Dataset) -> tuple[Window, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from appliance.dicom.vocabulary import BREEDS, SPECIES, code_items
+from appliance.dicom.breeds import breed_of
+from appliance.dicom.vocabulary import SPECIES, code_items
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _veterinary(patient: PhantomPatient) -> Dataset:
     ds.PatientSpeciesDescription = patient.species
     ds.PatientSpeciesCodeSequence = code_items(SPECIES.get(patient.species))
     ds.PatientBreedDescription = patient.breed
-    ds.PatientBreedCodeSequence = code_items(BREEDS.get(patient.breed))
+    ds.PatientBreedCodeSequence = code_items(breed_of(patient.breed))
     ds.BreedRegistrationSequence = Sequence([])
     ds.PatientSexNeutered = patient.neutered
     ds.ResponsiblePerson = patient.owner

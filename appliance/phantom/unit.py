@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE
 from pynetdicom.association import Association
 
+from appliance.association import RequestorAE
 from appliance.errors import BuckyError
 from appliance.validators import valid_ae_title, valid_port
 
@@ -98,7 +98,7 @@ class Peer:
 
 
 def _association(datasets: Iterable[Dataset], peer: Peer) -> Association:
-    ae = AE(ae_title=peer.calling_ae)
+    ae = RequestorAE(ae_title=peer.calling_ae)
     ae.connection_timeout = CONNECTION_TIMEOUT_S
     ae.network_timeout = ae.dimse_timeout = NETWORK_TIMEOUT_S
     for sop_class, syntax in sorted({(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID) for ds in datasets}):

@@ -2,13 +2,13 @@
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -19,9 +19,10 @@ from reportlab.platypus import Flowable, HRFlowable, Paragraph, SimpleDocTemplat
 
 from appliance.dicom.names import shown_name
 from appliance.dicom.record import text
-from appliance.reading.report import TITLE, Report, same_study
+from appliance.reading.attachments import pdf_in_study
+from appliance.reading.report import TITLE, Report
+from appliance.reading.report_words import word
 
-ENCAPSULATED_PDF_STORAGE = UID("1.2.840.10008.5.1.4.1.1.104.1")
 _FONT = "Report"
 _DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # Debian's fonts-dejavu-core
 _BODY = ParagraphStyle("body", fontName=_FONT, fontSize=10.5, leading=15)
@@ -29,6 +30,7 @@ _HEADING = ParagraphStyle(
     "heading", parent=_BODY, fontSize=12, leading=18, spaceBefore=10, textColor=HexColor("#0b4f6c")
 )
 _TITLE = ParagraphStyle("title", parent=_BODY, fontSize=18, leading=24)
+_CRITICAL = ParagraphStyle("critical", parent=_BODY, fontSize=12, leading=18, textColor=HexColor("#98231b"))
 _SMALL = ParagraphStyle("small", parent=_BODY, fontSize=9, leading=12, textColor=HexColor("#444444"))
 
 
@@ -37,15 +39,36 @@ def report_pdf(report: Report, evidence: Sequence[Dataset]) -> bytes:
     _use_font()
     buffer = io.BytesIO()
     document = SimpleDocTemplate(
-        buffer, pagesize=A4, title=TITLE, author=report.author, leftMargin=20 * mm, rightMargin=20 * mm
+        buffer,
+        pagesize=A4,
+        title=TITLE,
+        author=report.author,
+        lang=report.language,
+        leftMargin=20 * mm,
+        rightMargin=20 * mm,
     )
-    story: list[Flowable] = [Paragraph(TITLE, _TITLE), Spacer(1, 3 * mm), _facts(evidence), HRFlowable(width="100%")]
+    story: list[Flowable] = _letterhead(report)
+    facts = _facts(evidence, report.language)
+    story += [Paragraph(escape(report.title), _TITLE), Spacer(1, 3 * mm), facts, HRFlowable(width="100%")]
+    if report.critical:
+        sentence = word("Critical finding: please confirm that you have read this.", report.language)
+        story.append(Paragraph(sentence, _CRITICAL))
     for heading, body in report.sections():
-        story.append(Paragraph(heading, _HEADING))
+        story.append(Paragraph(word(heading, report.language), _HEADING))
         story.extend(Paragraph(escape(line) or "&nbsp;", _BODY) for line in body.splitlines())
     story += [Spacer(1, 10 * mm), HRFlowable(width="100%"), Paragraph(_signature(report), _SMALL)]
-    document.build(story, onFirstPage=_number_page, onLaterPages=_number_page)
+    number_page = partial(_number_page, language=report.language)
+    document.build(story, onFirstPage=number_page, onLaterPages=number_page)
     return buffer.getvalue()
+
+
+def _letterhead(report: Report) -> list[Flowable]:
+    """The practice's name and the lines below it, ruled off."""
+    if not report.organisation:
+        return []
+    lines = [Paragraph(escape(line), _SMALL) for line in report.letterhead.splitlines() if line.strip()]
+    name = Paragraph(escape(report.organisation), _HEADING)
+    return [name, *lines, HRFlowable(width="100%"), Spacer(1, 4 * mm)]
 
 
 def _use_font() -> None:
@@ -54,7 +77,7 @@ def _use_font() -> None:
         pdfmetrics.registerFont(TTFont(_FONT, str(_DEJAVU) if _DEJAVU.exists() else "Vera.ttf"))
 
 
-def _facts(evidence: Sequence[Dataset]) -> Table:
+def _facts(evidence: Sequence[Dataset], language: str = "en") -> Table:
     first = evidence[0]
     animal = " · ".join(
         value
@@ -72,47 +95,35 @@ def _facts(evidence: Sequence[Dataset]) -> Table:
         ("Study", " ".join(filter(None, (text(first, "StudyDate"), text(first, "StudyDescription")))) or "—"),
         ("Pictures", f"{len(evidence)}: {views}" if views else str(len(evidence))),
     ]
-    cells = [[Paragraph(escape(name), _SMALL), Paragraph(escape(value), _BODY)] for name, value in rows]
+    cells = [
+        [Paragraph(escape(word(name, language) if name else ""), _SMALL), Paragraph(escape(value), _BODY)]
+        for name, value in rows
+    ]
     return Table(cells, colWidths=[30 * mm, 140 * mm])
 
 
 def _signature(report: Report) -> str:
     signed = report.signed_at.strftime("%Y-%m-%d %H:%M %Z")
     organisation = f", {report.organisation}" if report.organisation else ""
-    return escape(f"Signed by {report.author}{organisation} on {signed}")
+    first = "Preliminary, by" if report.status == "preliminary" else "Signed by"
+    sentence = word(first + " {who} on {when}", report.language)
+    return escape(sentence.format(who=f"{report.author}{organisation}", when=signed))
 
 
-def _number_page(canvas: Any, document: Any) -> None:
+def _number_page(canvas: Any, document: Any, *, language: str = "en") -> None:
     canvas.setFont(_FONT, 8)
-    canvas.drawRightString(A4[0] - 20 * mm, 10 * mm, f"Page {document.page}")
+    canvas.drawRightString(A4[0] - 20 * mm, 10 * mm, f"{word('Page', language)} {document.page}")
 
 
 def encapsulated_pdf(pdf: bytes, evidence: Sequence[Dataset], *, source: Dataset) -> Dataset:
     """The PDF as an Encapsulated PDF instance in the study of `evidence`; `source` is the structured report."""
-    ds = same_study(evidence[0])
-    ds.SOPClassUID = ENCAPSULATED_PDF_STORAGE
-    ds.SOPInstanceUID = generate_uid()
-    ds.SeriesInstanceUID = generate_uid()
-    ds.Modality = "DOC"
-    ds.SeriesNumber = 9002
-    ds.SeriesDescription = "Report (PDF)"
-    ds.InstanceNumber = 1
-    ds.Manufacturer = "Bucky"
-    ds.ConversionType = "WSD"
-    ds.BurnedInAnnotation = "YES"
+    ds = pdf_in_study(pdf, evidence[0], title=TITLE, description=f"{source.SeriesDescription}, PDF", number=9002)
     ds.ContentDate, ds.ContentTime = source.ContentDate, source.ContentTime
-    ds.AcquisitionDateTime = ""
-    ds.DocumentTitle = TITLE
     concept = Dataset()
     concept.CodeValue, concept.CodingSchemeDesignator, concept.CodeMeaning = "18748-4", "LN", TITLE
     ds.ConceptNameCodeSequence = DicomSequence([concept])
     ds.SourceInstanceSequence = DicomSequence([_reference(source)])
     ds.VerificationFlag = "VERIFIED"
-    ds.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    ds.EncapsulatedDocumentLength = len(pdf)
-    ds.EncapsulatedDocument = pdf + b"\x00" * (len(pdf) % 2)
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return ds
 
 
@@ -121,3 +132,19 @@ def _reference(source: Dataset) -> Dataset:
     ds.ReferencedSOPClassUID = source.SOPClassUID
     ds.ReferencedSOPInstanceUID = source.SOPInstanceUID
     return ds
+
+
+def request_pdf(title: str, told: Sequence[tuple[str, str]], evidence: Sequence[Dataset], clinic: str) -> bytes:
+    """A reading request on paper, for archives that know no worklist."""
+    _use_font()
+    buffer = io.BytesIO()
+    document = SimpleDocTemplate(
+        buffer, pagesize=A4, title=title, author=clinic, leftMargin=20 * mm, rightMargin=20 * mm
+    )
+    story: list[Flowable] = [Paragraph(escape(clinic), _HEADING), Paragraph(escape(title), _TITLE)]
+    story += [Spacer(1, 3 * mm), _facts(evidence), HRFlowable(width="100%")]
+    for label, value in told:
+        story.append(Paragraph(escape(label), _HEADING))
+        story.extend(Paragraph(escape(line) or "&nbsp;", _BODY) for line in value.splitlines())
+    document.build(story, onFirstPage=_number_page, onLaterPages=_number_page)
+    return buffer.getvalue()

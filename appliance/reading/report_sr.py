@@ -16,7 +16,9 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import generate_uid
 
 from appliance import __version__
-from appliance.reading.report import TITLE, Report, same_study
+from appliance.reading.evidence import complete
+from appliance.reading.report import ADDENDUM, LANGUAGES, TITLE, Predecessor, Report, same_study
+from appliance.reading.report_words import word
 
 # Section, then the item in it (PS3.16 CID 7001 and CID 7002)
 _CONCEPTS = {
@@ -24,6 +26,8 @@ _CONCEPTS = {
     "Impression": (("121072", "Impressions"), ("121073", "Impression")),
     "Recommendation": (("121074", "Recommendations"), ("121075", "Recommendation")),
 }
+ADDENDUM_CODE = "55107-7"  # LOINC, Addendum Document
+CRITICAL = ("RID49480", "RADLEX", "ACR Category 1 Actionable Finding")  # PS3.16 CID 7035: call within minutes
 
 
 def _dcm(value: str, meaning: str) -> CodedConcept:
@@ -32,9 +36,9 @@ def _dcm(value: str, meaning: str) -> CodedConcept:
 
 def report_sr(report: Report, evidence: Sequence[Dataset]) -> Dataset:
     """The signed report as a verified, complete Enhanced SR in the study of `evidence` (image headers)."""
-    first = _complete(evidence[0])
+    first = complete(evidence[0])
     sr = EnhancedSR(
-        evidence=[_complete(header) for header in evidence],
+        evidence=[complete(header) for header in evidence],
         content=_root(report),
         series_instance_uid=generate_uid(),
         series_number=9001,
@@ -42,7 +46,7 @@ def report_sr(report: Report, evidence: Sequence[Dataset]) -> Dataset:
         instance_number=1,
         manufacturer="Bucky",
         is_complete=True,
-        is_final=True,
+        is_final=report.status != "preliminary",
         is_verified=True,
         institution_name=report.organisation or None,
         verifying_observer_name=report.author_name,
@@ -50,25 +54,18 @@ def report_sr(report: Report, evidence: Sequence[Dataset]) -> Dataset:
     )
     for element in same_study(first):
         sr[element.tag] = element
-    sr.SeriesDescription = "Report"
+    if report.predecessor:
+        sr.PredecessorDocumentsSequence = [_predecessor(report.predecessor)]
+    sr.SeriesDescription = f"Report ({report.status})"
     sr.ManufacturerModelName = "Bucky reader"
     sr.SoftwareVersions = __version__
     return sr
 
 
-def _complete(header: Dataset) -> Dataset:
-    """An image header with everything that a reference to it needs; the rest may be missing in poor headers."""
-    ds = same_study(header)
-    ds.SOPClassUID = header.get("SOPClassUID") or header.file_meta.MediaStorageSOPClassUID
-    ds.SOPInstanceUID = header.get("SOPInstanceUID") or header.file_meta.MediaStorageSOPInstanceUID
-    ds.SeriesInstanceUID = header.get("SeriesInstanceUID") or generate_uid()
-    return ds
-
-
 def _root(report: Report) -> ContainerContentItem:
-    root = ContainerContentItem(name=CodedConcept("18748-4", "LN", TITLE), template_id="2000")
+    root = ContainerContentItem(name=CodedConcept("18748-4", "LN", word(TITLE, report.language)), template_id="2000")
     items = [
-        _language(),
+        _language(report.language),
         CodeContentItem(
             name=_dcm("121005", "Observer Type"),
             value=_dcm("121006", "Person"),
@@ -80,31 +77,59 @@ def _root(report: Report) -> ContainerContentItem:
             relationship_type=RelationshipTypeValues.HAS_OBS_CONTEXT,
         ),
     ]
-    items.extend(_section(heading, body) for heading, body in report.sections())
+    items.extend(_section(heading, body, report.language) for heading, body in report.sections())
+    if report.critical:
+        items.append(_critical())
     root.ContentSequence = DicomSequence(items)
     return root
 
 
-def _language() -> CodeContentItem:
-    """TID 1204 Language of Content Item and Descendants."""
-    language = CodeContentItem(
+def _language(tag: str) -> CodeContentItem:
+    """TID 1204 Language of Content Item and Descendants; the country is optional there."""
+    return CodeContentItem(
         name=_dcm("121049", "Language of Content Item and Descendants"),
-        value=CodedConcept("en", "RFC5646", "English"),
+        value=CodedConcept(tag, "RFC5646", LANGUAGES[tag]),
         relationship_type=RelationshipTypeValues.HAS_CONCEPT_MOD,
     )
-    country = CodeContentItem(
-        name=_dcm("121046", "Country of Language"),
-        value=CodedConcept("US", "ISO3166_1", "United States"),
-        relationship_type=RelationshipTypeValues.HAS_CONCEPT_MOD,
-    )
-    language.ContentSequence = DicomSequence([country])
-    return language
 
 
-def _section(heading: str, body: str) -> ContainerContentItem:
-    section_concept, item_concept = _CONCEPTS[heading]
-    section = ContainerContentItem(name=_dcm(*section_concept), relationship_type=RelationshipTypeValues.CONTAINS)
+def _section(heading: str, body: str, language: str) -> ContainerContentItem:
+    """The codes are the standard's; what they are called is for people and in the language of the report."""
+    shown = word(heading, language)
+    if heading == ADDENDUM:
+        name = item_name = CodedConcept(ADDENDUM_CODE, "LN", shown)
+    else:
+        concepts = _CONCEPTS[heading]
+        translated = shown != heading
+        name, item_name = (_dcm(value, shown if translated else meaning) for value, meaning in concepts)
+    section = ContainerContentItem(name=name, relationship_type=RelationshipTypeValues.CONTAINS)
     section.ContentSequence = DicomSequence(
-        [TextContentItem(name=_dcm(*item_concept), value=body, relationship_type=RelationshipTypeValues.CONTAINS)]
+        [TextContentItem(name=item_name, value=body, relationship_type=RelationshipTypeValues.CONTAINS)]
     )
     return section
+
+
+def _critical() -> ContainerContentItem:
+    """The flag that the clinic must acknowledge, as a coded finding that other systems know too."""
+    section = ContainerContentItem(
+        name=_dcm(*_CONCEPTS["Findings"][0]), relationship_type=RelationshipTypeValues.CONTAINS
+    )
+    finding = CodeContentItem(
+        name=_dcm(*_CONCEPTS["Findings"][1]),
+        value=CodedConcept(*CRITICAL),
+        relationship_type=RelationshipTypeValues.CONTAINS,
+    )
+    section.ContentSequence = DicomSequence([finding])
+    return section
+
+
+def _predecessor(report: Predecessor) -> Dataset:
+    """PS3.3 10.3, SOP Instance Reference Macro by study and series."""
+    instance, series, study = Dataset(), Dataset(), Dataset()
+    instance.ReferencedSOPClassUID = report.sop_class_uid
+    instance.ReferencedSOPInstanceUID = report.sop_instance_uid
+    series.SeriesInstanceUID = report.series_instance_uid
+    series.ReferencedSOPSequence = DicomSequence([instance])
+    study.StudyInstanceUID = report.study_instance_uid
+    study.ReferencedSeriesSequence = DicomSequence([series])
+    return study

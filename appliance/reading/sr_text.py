@@ -1,8 +1,14 @@
-"""Any structured report as headings and paragraphs, for the page; odd content never raises."""
+"""Any structured report for the page: headings, paragraphs, tables of measurements, references (PS3.3 C.17.3).
 
+Every kind of content item is shown; odd content never raises. TID 2000 and TID 1500 need nothing of their own: a
+container is a heading, a numeric item a row of the table below it, a reference a link.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from appliance.dicom.names import shown_name
 from appliance.dicom.record import text
@@ -18,14 +24,48 @@ _VALUES = {
     "UIDREF": "UID",
 }
 _CONTEXT_RELATIONS = ("HAS OBS CONTEXT", "HAS CONCEPT MOD", "HAS ACQ CONTEXT")
+_REFERENCES = ("IMAGE", "COMPOSITE", "WAVEFORM")
+_SHAPES = {
+    "POINT": "a point", "MULTIPOINT": "points", "POLYLINE": "a line", "CIRCLE": "a circle", "ELLIPSE": "an ellipse",
+    "POLYGON": "an outline", "ELLIPSOID": "an ellipsoid",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An object that the report points at: its UID, what kind it is, and what is meant in it."""
+
+    sop_instance_uid: str
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measurement: name, value, unit, and what qualifies it (site, method, side)."""
+
+    name: str
+    value: str
+    unit: str
+    qualifiers: str
+    references: list[Reference] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
+    """A heading and what stands under it; `depth` counts from 1, `context` is who, where and how."""
 
     heading: str
     paragraphs: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+    context: list[str] = field(default_factory=list)
+    depth: int = 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but a heading is in it."""
+        return not (self.paragraphs or self.rows or self.references or self.context)
 
 
 @dataclass(frozen=True)
@@ -38,6 +78,7 @@ class SrText:
     complete: bool
     date: str
     sections: list[Section]
+    context: list[str] = field(default_factory=list)
 
 
 def sr_text(ds: Dataset) -> SrText:
@@ -46,6 +87,8 @@ def sr_text(ds: Dataset) -> SrText:
         raise NotDicom(reason="it is not a structured report")
     sections: list[Section] = [Section("")]
     _walk(ds, sections, depth=0)
+    context = list(sections[0].context)  # of the whole report
+    sections[0].context.clear()
     observers = ds.get("VerifyingObserverSequence") or []
     return SrText(
         title=_name(ds) or "Report",
@@ -53,7 +96,8 @@ def sr_text(ds: Dataset) -> SrText:
         verified=text(ds, "VerificationFlag") == "VERIFIED",
         complete=text(ds, "CompletionFlag") == "COMPLETE",
         date=text(ds, "ContentDate") or text(ds, "StudyDate") or "",
-        sections=[section for section in sections if section.paragraphs],
+        sections=[section for section in sections if not section.is_empty],
+        context=context,
     )
 
 
@@ -61,16 +105,79 @@ def _walk(item: Dataset, sections: list[Section], depth: int) -> None:
     if depth > MAX_DEPTH:
         return
     for child in _children(item):
-        if sum(len(section.paragraphs) for section in sections) >= MAX_ITEMS:
+        if sum(len(s.paragraphs) + len(s.rows) + len(s.references) + len(s.context) for s in sections) >= MAX_ITEMS:
             return
         value_type = text(child, "ValueType") or ""
         if text(child, "RelationshipType") in _CONTEXT_RELATIONS:
-            continue
-        if value_type == "CONTAINER":
-            sections.append(Section(_name(child) or ""))
+            sections[-1].context.extend(_said(child, value_type))
+        elif value_type == "CONTAINER":
+            sections.append(Section(_name(child) or "", depth=depth + 1))
+            _walk(child, sections, depth + 1)
+        elif value_type == "NUM":
+            sections[-1].rows.append(_row(child))
+            _walk_inside(child, sections, depth)
         else:
             _add(child, value_type, sections[-1])
-        _walk(child, sections, depth + 1)
+            _walk(child, sections, depth + 1)
+
+
+def _walk_inside(number: Dataset, sections: list[Section], depth: int) -> None:
+    """What stands below a measurement and is not in its row already."""
+    for child in _children(number):
+        if text(child, "ValueType") == "NUM":
+            sections[-1].rows.append(_row(child))
+            _walk_inside(child, sections, depth + 1) if depth < MAX_DEPTH else None
+        elif text(child, "ValueType") == "TEXT" and text(child, "RelationshipType") not in _CONTEXT_RELATIONS:
+            _add(child, "TEXT", sections[-1])
+
+
+def _row(item: Dataset) -> Row:
+    children = _children(item)
+    qualifiers = [
+        said for child in children if text(child, "RelationshipType") in _CONTEXT_RELATIONS for said in _said(child)
+    ]
+    value, unit = _number(item)
+    return Row(_name(item) or "Value", value, unit, "; ".join(qualifiers), list(_references(item, 0)))
+
+
+def _said(item: Dataset, value_type: str | None = None) -> list[str]:
+    """'Name: value' of an item of context, its own qualifiers in brackets."""
+    value = _value(item, value_type or text(item, "ValueType") or "")
+    inner = [said for child in _children(item) for said in _said(child)]
+    more = f" ({', '.join(inner)})" if inner else ""
+    return [f"{_name(item) or 'Context'}: {value}{more}"] if value else []
+
+
+def _references(item: Dataset, depth: int) -> Iterator[Reference]:
+    """Everything that an item points at, itself and through shapes drawn on pictures."""
+    if depth > MAX_DEPTH:
+        return
+    for child in _children(item):
+        value_type = text(child, "ValueType") or ""
+        if value_type in _REFERENCES:
+            yield from _referenced(child, "")
+        elif value_type in ("SCOORD", "SCOORD3D", "TCOORD"):
+            words = _shape(child)
+            found = [ref for one in _children(child) for ref in _referenced(one, words)]
+            yield from found or [Reference(text(child, "ReferencedFrameOfReferenceUID") or "", value_type, words)]
+
+
+def _referenced(item: Dataset, words: str) -> Iterator[Reference]:
+    try:
+        targets = list(item.get("ReferencedSOPSequence") or [])
+    except Exception:  # a sequence that cannot be read refers to nothing
+        return
+    for target in targets:
+        frames = text(target, "ReferencedFrameNumber")
+        where = ", ".join(filter(None, (words, f"frame {frames.replace(chr(92), ', ')}" if frames else "")))
+        kind = UID(text(target, "ReferencedSOPClassUID") or "").name.removesuffix(" Storage")
+        yield Reference(text(target, "ReferencedSOPInstanceUID") or "", kind, where or _name(item) or "")
+
+
+def _shape(item: Dataset) -> str:
+    """A shape on a picture, or a span of time, in words."""
+    graphic = text(item, "GraphicType")
+    return _SHAPES.get(graphic or "", "a time" if text(item, "TemporalRangeType") else "a shape")
 
 
 def _children(item: Dataset) -> list[Dataset]:
@@ -81,7 +188,17 @@ def _children(item: Dataset) -> list[Dataset]:
 
 
 def _add(item: Dataset, value_type: str, section: Section) -> None:
-    value, name = _value(item, value_type), _name(item)
+    name = _name(item)
+    if value_type in _REFERENCES:
+        section.references.extend(_referenced(item, name or ""))
+        return
+    if value_type in ("SCOORD", "SCOORD3D", "TCOORD"):
+        section.paragraphs.append(f"{name or 'Region'}: {_shape(item)}")
+        return
+    if target := text(item, "ReferencedContentItemIdentifier"):
+        section.paragraphs.append(f"See item {target.replace(chr(92), '.')} of this report")
+        return
+    value = _value(item, value_type)
     if not value:
         return
     alone = value_type == "TEXT" and (name is None or name.rstrip("s") == section.heading.rstrip("s"))
@@ -98,8 +215,8 @@ def _value(item: Dataset, value_type: str) -> str:
     if value_type == "CODE":
         return _meaning(item, "ConceptCodeSequence") or "—"
     if value_type == "NUM":
-        return _number(item)
-    return "see the picture" if value_type in ("IMAGE", "SCOORD") else ""
+        return " ".join(filter(None, _number(item)))
+    return ""
 
 
 def _long_text(item: Dataset) -> str:
@@ -111,13 +228,14 @@ def _long_text(item: Dataset) -> str:
     return "".join(c for c in value.replace("\r\n", "\n").replace("\r", "\n") if c.isprintable() or c == "\n").strip()
 
 
-def _number(item: Dataset) -> str:
+def _number(item: Dataset) -> tuple[str, str]:
+    """Value and unit; a number that is missing says why, if the report does (NumericValueQualifierCodeSequence)."""
     try:
         measured = (item.get("MeasuredValueSequence") or [])[0]
     except (IndexError, TypeError):
-        return "—"
+        return _meaning(item, "NumericValueQualifierCodeSequence") or "—", ""
     unit = _meaning(measured, "MeasurementUnitsCodeSequence") or ""
-    return " ".join(filter(None, (text(measured, "NumericValue") or "—", "" if unit == "no units" else unit)))
+    return text(measured, "NumericValue") or "—", "" if unit == "no units" else unit
 
 
 def _name(item: Dataset) -> str | None:

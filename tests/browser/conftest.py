@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.orthanc import need
 
@@ -19,11 +19,14 @@ FLAGS = [
     "--no-first-run",
 ]
 
+LOOK_MS = 20_000  # how long a page may take to show what is expected, on a small and busy machine
+
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One browser for the tests of this folder; its event loop must not outlive them."""
     need("chromium")
+    expect.set_options(timeout=LOOK_MS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         yield started

@@ -17,8 +17,8 @@ SIZE = {"width": 1280, "height": 800}
 
 def _log_in(page: Page, url: str, name: str) -> None:
     page.goto(url)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
 
@@ -62,6 +62,7 @@ def _pictures(clinic: Page, desk: Page, box: Box, reader: Box) -> None:
     desk.get_by_label("Impression").fill("Normal thorax.")
     desk.get_by_label("Recommendation").fill("No further imaging needed.")
     desk.screenshot(path=OUTPUT / "reading.png")
+    desk.get_by_label("Your password").fill(PASSWORD)
     desk.get_by_role("button", name="Sign the report").click()
     clinic.locator(".study", has_text="Canine").click()
     clinic.locator("[data-shown=full]").first.wait_for()

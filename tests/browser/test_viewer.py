@@ -96,8 +96,8 @@ def _open(page: Page, make_box: Callable[..., Box], ds: Dataset, folder: Path) -
 
 
 def _shown(page: Page, column: int, row: int) -> int:
-    script = "([column, row]) => document.querySelector('[data-image]').picture.valueAt(column, row)[0]"
-    return int(page.evaluate(script, [column, row]))
+    viewport = "document.querySelector('[data-light-table]').lightTable.active"
+    return int(page.evaluate(f"([column, row]) => {viewport}.colourAt(column, row)[0]", [column, row]))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -113,10 +113,37 @@ def test_grey_values_follow_the_formulas(case: str, page: Page, make_box: Callab
         assert abs(_shown(page, column, row) - expected) <= 1.0, (case, row, column)
 
 
+@pytest.mark.parametrize(("most", "halves"), [(4095, True), (65535, False)])
+def test_a_small_picture_is_the_mean_of_what_it_covers(
+    most: int, halves: bool, page: Page, make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    """Noise at a quarter of its size, four by four: from sums of two by two where 16 bits hold them, and without."""
+    (ds,) = small_study("cervical-spine")
+    stored = np.random.default_rng(1).integers(0, most, (ds.Rows, ds.Columns), np.uint16, endpoint=True)
+    ds.BitsStored, ds.HighBit, ds.PixelData = 16, 15, stored.astype("<u2").tobytes()
+    ds.WindowCenter, ds.WindowWidth = str(most / 2), str(most / 2)
+    _open(page, make_box, ds, tmp_path / "files")
+    rows, columns = ds.Rows // 4, ds.Columns // 4
+    known, drawn = page.evaluate(
+        """([columns, rows]) => {
+          const viewport = document.querySelector('[data-light-table]').lightTable.active;
+          const canvas = Object.assign(document.createElement('canvas'), {width: columns, height: rows});
+          viewport.drawInto(canvas, {a: 0.25, b: 0, c: 0, d: 0.25, e: 0, f: 0});
+          const {data} = canvas.getContext('2d').getImageData(0, 0, columns, rows);
+          return [viewport.shown.half !== undefined, [...data].filter((_, index) => index % 4 === 0)];
+        }""",
+        [columns, rows],
+    )
+    means = stored[: rows * 4, : columns * 4].reshape(rows, 4, columns, 4).mean((1, 3))
+    expected = 255 * np.clip((means - (most / 2 - 0.5)) / (most / 2 - 1) + 0.5, 0, 1)
+    assert known == halves
+    assert np.abs(np.asarray(drawn).reshape(rows, columns) - expected).max() <= 1
+
+
 def test_mouse_and_keys_change_window_and_zoom(page: Page, make_box: Callable[..., Box], tmp_path: Path) -> None:
     """Dragging changes the window, the wheel zooms, R brings everything back, I inverts."""
     _open(page, make_box, _ramp(), tmp_path / "files")
-    picture, words = page.locator("[data-image]"), page.locator("[data-image] output")
+    picture, words = page.locator(".viewport"), page.locator(".viewport .state")
     before, grey = words.inner_text(), _shown(page, 100, 150)
     box = picture.bounding_box()
     assert box
@@ -140,7 +167,7 @@ def test_a_picture_that_cannot_be_loaded_says_why_and_can_be_tried_again(
 ) -> None:
     """The server's words and a button stand on the picture; trying again works."""
     page.route(
-        "**/pixels", lambda route: route.fulfill(status=422, json={"message": "Broken here.", "hint": "Do this."})
+        "**/frames/**", lambda route: route.fulfill(status=422, json={"message": "Broken here.", "hint": "Do this."})
     )
     box = make_box().set_up()
     write([_ramp()], tmp_path / "files")
@@ -152,6 +179,6 @@ def test_a_picture_that_cannot_be_loaded_says_why_and_can_be_tried_again(
     page.get_by_role("button", name="Log in").click()
     page.locator(".study").click()
     expect(page.get_by_text("Broken here. Do this.")).to_be_visible(timeout=20_000)
-    page.unroute("**/pixels")
+    page.unroute("**/frames/**")
     page.get_by_role("button", name="Try again", exact=True).click()
     expect(page.locator("[data-shown=full]")).to_be_visible(timeout=20_000)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from appliance.courier.uplink import REFUSALS_BEFORE_PARKING
 from appliance.phantom.unit import send
 from tests.box import HOST, Box
 from tests.orthanc import free_port
@@ -63,6 +64,8 @@ def test_a_hanging_destination_delays_no_other(make_box: Callable[..., Box], mak
         return {row["destination"]: row["verified"] for row in box.facts("study", "verify", uid, expect=1)}
 
     wait_for(lambda: states() == {"Hanging": 0, "Healthy": 1}, 20, "one verified and one not")
+    assert len(healthy.stored) == 1
+    assert not hanging.stored
 
 
 def test_a_picture_that_the_far_side_rejects_is_parked_with_the_reason_and_others_go_on(
@@ -73,7 +76,7 @@ def test_a_picture_that_the_far_side_rejects_is_parked_with_the_reason_and_other
     box.set_up()
     box.deliver_to("Reader", peer.url)
     uid = _exposed_after_setup(box)
-    wait_for(lambda: peer.stores >= 1, 20, "an attempt")
+    wait_for(lambda: peer.stores > REFUSALS_BEFORE_PARKING, 60, "the last attempt")
     assert box.facts("study", "verify", uid, expect=1)[0]["complete"] is False
     peer.mode = "healthy"
     second = small_study("cervical-spine")
@@ -95,3 +98,5 @@ def test_delivery_survives_a_restart_and_an_unreachable_address(make_box: Callab
     reader.start()
     box.start()
     box.wait_verified(uid)
+    (delivery,) = box.facts("study", "verify", uid)
+    assert (delivery["destination"], delivery["verified"]) == ("Reader", 1)

@@ -4,56 +4,16 @@ import contextlib
 import socket
 import ssl
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from appliance.phantom.unit import send
 from tests.box import HOST, Box
+from tests.fault.siege import Attackers, idle, peak_bytes
 from tests.pictures import small_study
 from tests.waiting import wait_for
-
-
-class Attackers:
-    """Connections from other loopback addresses that come back whenever they are closed."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.connections = 0
-
-    def add(self, number: int, port: int, behave: Callable[[socket.socket], None]) -> None:
-        """So many connections, each from one of 50 addresses."""
-        for index in range(number):
-            address = f"127.0.1.{1 + index % 50}"
-            thread = threading.Thread(target=self._run, args=[address, port, behave], daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _run(self, address: str, port: int, behave: Callable[[socket.socket], None]) -> None:
-        while not self._stop.is_set():
-            with contextlib.suppress(OSError), socket.create_connection((HOST, port), 5, (address, 0)) as connection:
-                self.connections += 1
-                connection.settimeout(0.5)
-                while not self._stop.is_set():
-                    behave(connection)
-            self._stop.wait(0.1)
-
-    def end(self) -> None:
-        """Let go."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(10)
-
-
-def idle(connection: socket.socket) -> None:
-    """Say nothing; notice the end."""
-    with contextlib.suppress(TimeoutError):
-        if connection.recv(1) == b"":
-            raise ConnectionError
 
 
 def dripping(connection: socket.socket) -> None:
@@ -84,15 +44,9 @@ def box(make_box: Callable[..., Box]) -> Box:
     return started
 
 
-def resident_bytes(box: Box) -> int:
-    """Memory of the receiver at its peak."""
-    status = Path(f"/proc/{box.roles()['receiver'].pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
 def test_a_paired_unit_stores_all_while_others_idle_drip_and_flood(box: Box, attackers: Attackers) -> None:
     """50 idle plain, 50 idle TLS, 10 dripping, 10 absurd ones: 20 pictures, one association each, none fails."""
-    before = resident_bytes(box)
+    before = peak_bytes(box)
     attackers.add(50, box.dicom_port, idle)
     attackers.add(50, box.tls_port, idle)
     attackers.add(10, box.dicom_port, dripping)
@@ -103,7 +57,7 @@ def test_a_paired_unit_stores_all_while_others_idle_drip_and_flood(box: Box, att
         picture.SOPInstanceUID = picture.file_meta.MediaStorageSOPInstanceUID = f"2.25.{1000 + number}"
         assert send([picture], HOST, box.dicom_port) == [0]
     assert len(box.facts("study", "show", str(picture.StudyInstanceUID))) == 20
-    assert resident_bytes(box) - before < 200 * 2**20
+    assert peak_bytes(box) - before < 200 * 2**20
 
 
 def test_a_silent_tls_peer_blocks_nobody(box: Box) -> None:

@@ -27,7 +27,7 @@ class Page:
 
     def post(self, path: str, **fields: str) -> requests.Response:
         """A form sent from the page that holds it."""
-        source = self.get("/login" if path == "/login" else "/devices")
+        source = self.get("/login" if path == "/login" else "/units")
         found = re.search(r'name="csrf_token" value="([^"]+)"', source)
         assert found
         fields["csrf_token"] = found[1]
@@ -43,8 +43,8 @@ def box(make_box: Callable[..., Box]) -> Box:
 
 def identity(box: Box, ae_title: str) -> int:
     """The row of a sender, as the page's forms name it."""
-    page = Page(box).get("/devices")
-    found = re.search(rf"<strong>{ae_title}</strong></td>.*?/devices/(\d+)/test", page, re.DOTALL)
+    page = Page(box).get("/units")
+    found = re.search(rf">{ae_title}</a></strong>.*?/units/(\d+)/test", page, re.DOTALL)
     assert found
     return int(found[1])
 
@@ -54,12 +54,12 @@ def test_one_tap_accepts_or_says_it_is_the_known_unit(box: Box) -> None:
     page = Page(box)
     first, second = small_study(), small_study("cervical-spine")
     assert send(first, HOST, box.dicom_port, calling_ae="DX1") == [0, 0, 0]
-    assert "A device calling itself <strong>DX1</strong> at 127.0.0.1 sent 3 pictures" in page.get("/")
-    assert page.post(f"/devices/{identity(box, 'DX1')}/accept").ok
+    assert "A unit calling itself <strong>DX1</strong> at 127.0.0.1 sent 3 pictures" in page.get("/")
+    assert page.post(f"/units/{identity(box, 'DX1')}/accept").ok
     assert len(box.facts("study", "list")) == 1
     assert send(second, HOST, box.dicom_port, calling_ae="DX-1") == [0]
     assert len(box.facts("study", "list")) == 1
-    assert page.post(f"/devices/{identity(box, 'DX-1')}/is/{identity(box, 'DX1')}").ok
+    assert page.post(f"/units/{identity(box, 'DX-1')}/is/{identity(box, 'DX1')}").ok
     assert len(box.facts("study", "list")) == 2
     assert [(m["ae_title"], m["state"]) for m in box.facts("modality", "list")] == [("DX-1", "accepted")]
     assert send(small_study(), HOST, box.dicom_port, calling_ae="DX1") == [0, 0, 0]
@@ -73,17 +73,17 @@ def test_quarantine_has_limits_from_the_settings(make_box: Callable[..., Box]) -
     (box.data / "settings.toml").write_text("quarantine_max_instances = 2\n")
     box.set_up().start()
     assert send(small_study(), HOST, box.dicom_port, calling_ae="STRANGER") == [0, 0, 0x0124]
-    assert "as much as is kept before somebody accepts it" in Page(box).get("/devices")
+    assert "as much as is kept before somebody accepts it" in Page(box).get("/units")
 
 
 def test_the_connection_test_says_what_is_wrong_and_remembers_what_is_right(box: Box) -> None:
     """Nothing there; then the box's own port, which answers as a unit would."""
     box.accept("DX1")
     page = Page(box)
-    silent = page.post(f"/devices/{identity(box, 'DX1')}/test", port="1")
+    silent = page.post(f"/units/{identity(box, 'DX1')}/test", port="1")
     assert silent.status_code == 502
     assert "Nothing answers as DICOM at 127.0.0.1, port 1" in silent.text
-    assert "answers as it should" in page.post(f"/devices/{identity(box, 'DX1')}/test", port=str(box.dicom_port)).text
+    assert "answers as it should" in page.post(f"/units/{identity(box, 'DX1')}/test", port=str(box.dicom_port)).text
     assert box.bucky("modality", "echo", "DX1") == "DX1 answers at 127.0.0.1."
 
 

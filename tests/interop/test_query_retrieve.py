@@ -1,6 +1,7 @@
 """The Query/Retrieve SCP against dcmtk's tools, Orthanc and pynetdicom's SCU."""
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,12 @@ import requests
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, build_role, evt
+from pynetdicom import build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
+from appliance.association import RequestorAE
+from tests.bench.fill import fill
 from tests.box import HOST
 from tests.conftest import SENTINEL
 from tests.interop.workstation import (
@@ -51,7 +54,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
 @contextmanager
 def associated(clinic: Clinic, *classes: str, title: str = TITLE, **options: object) -> Iterator[Association]:
     """pynetdicom's SCU on an association with the box."""
-    ae = AE(ae_title=title)
+    ae = RequestorAE(ae_title=title)
     for uid in classes:
         ae.add_requested_context(uid)
     association = ae.associate(HOST, clinic.box.dicom_port, **options)  # type: ignore[arg-type]
@@ -187,7 +190,7 @@ def test_who_is_not_accepted_gets_nothing(clinic: Clinic, tmp_path: Path) -> Non
     """Unknown and quarantined peers: 0x0124 for every operation, and no file; a blocked one gets no association."""
     clinic.box.accept("ENEMY")
     clinic.box.bucky("modality", "block", "ENEMY")
-    enemy = AE(ae_title="ENEMY")
+    enemy = RequestorAE(ae_title="ENEMY")
     enemy.add_requested_context(MOVE)
     assert enemy.associate(HOST, clinic.box.dicom_port).is_rejected
     for title in ("NOBODY", "STRANGER"):
@@ -204,15 +207,18 @@ def test_who_is_not_accepted_gets_nothing(clinic: Clinic, tmp_path: Path) -> Non
 
 def test_a_query_can_be_cancelled(clinic: Clinic) -> None:
     """0xFE00 before all answers are given."""
-    clinic.send(many_studies(300))
+    fill(clinic.box.data, 4900)
     with associated(clinic, FIND["-S"]) as association:
+        connection = association.dul.socket.socket if association.dul.socket else None
+        assert connection is not None
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else all answers are under way at once
         statuses = []
-        for status, _ in association.send_c_find(keys("STUDY", PatientID="MANY-*"), FIND["-S"], msg_id=7):
+        for status, _ in association.send_c_find(keys("STUDY", PatientID="BENCH-*"), FIND["-S"], msg_id=7):
             statuses.append(status.Status)
             if len(statuses) == 1:
                 association.send_c_cancel(7, None, FIND["-S"])
         assert statuses[-1] == 0xFE00
-        assert len(statuses) < 300
+        assert len(statuses) < 4900
 
 
 def many_studies(count: int) -> list[Dataset]:
@@ -258,7 +264,7 @@ def got_in_implicit_vr(clinic: Clinic, study_instance_uid: str) -> list[Dataset]
         got.append(event.dataset)
         return 0
 
-    ae = AE(ae_title=TITLE)
+    ae = RequestorAE(ae_title=TITLE)
     ae.add_requested_context(GET)
     ae.add_requested_context(DX, ImplicitVRLittleEndian)
     role, handlers = build_role(DX, scp_role=True), [(evt.EVT_C_STORE, keep)]

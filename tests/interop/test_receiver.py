@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from threading import Timer
 
@@ -11,9 +12,13 @@ import pydicom
 import pytest
 from pydicom import dcmread
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, _config
+from pynetdicom import _config, evt
+from pynetdicom._handlers import standard_dimse_sent_handler
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import _STORAGE_CLASSES
 
+from appliance.association import RequestorAE
 from appliance.dicom.transfer_syntaxes import REFUSED
 from appliance.phantom.unit import AssociationRejected, send, write
 from tests.box import HOST, Box
@@ -40,7 +45,9 @@ def test_echoscu_gets_an_answer(box: Box) -> None:
     """C-ECHO succeeds, whatever the called AE title."""
     need("echoscu")
     for called in ("BUCKY", "SOMETHING"):
-        subprocess.run(["echoscu", "-aec", called, HOST, str(box.dicom_port)], check=True, timeout=20)
+        command = ["echoscu", "-v", "-aec", called, HOST, str(box.dicom_port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        assert (done.returncode, "Success" in done.stdout + done.stderr) == (0, True)
 
 
 @pytest.mark.parametrize("tool", ["storescu", "dcmsend"])
@@ -83,7 +90,7 @@ def _send_raw(box: Box, path: Path) -> str:
         assert sop_class
     except Exception:
         return "no DICOM file"
-    ae = AE(ae_title="PYNETDICOM")
+    ae = RequestorAE(ae_title="PYNETDICOM")
     ae.add_requested_context(sop_class, syntax)
     association = ae.associate(HOST, box.dicom_port)
     if not association.accepted_contexts:
@@ -98,7 +105,7 @@ def _send_raw(box: Box, path: Path) -> str:
 @pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES)
 def test_every_transfer_syntax_of_modalities_is_accepted(syntax: str, box_port: int) -> None:
     """Negotiated for a private SOP class and for a standard one."""
-    ae = AE(ae_title="PYNETDICOM")
+    ae = RequestorAE(ae_title="PYNETDICOM")
     for sop_class in ("1.2.840.10008.5.1.4.1.1.1.1", "1.3.12.2.1107.5.9.1"):
         ae.add_requested_context(sop_class, syntax)
     association = ae.associate(HOST, box_port)
@@ -110,14 +117,14 @@ def test_every_storage_class_is_accepted_and_the_deflated_syntax_never(box_port:
     """All classes that pynetdicom knows, in several associations of 128 contexts at the most."""
     classes = [str(uid) for uid in _STORAGE_CLASSES.values()]
     for start in range(0, len(classes), 100):
-        ae = AE(ae_title="PYNETDICOM")
+        ae = RequestorAE(ae_title="PYNETDICOM")
         for uid in classes[start : start + 100]:
             ae.add_requested_context(uid, ExplicitVRLittleEndian)
         association = ae.associate(HOST, box_port)
         assert len(association.accepted_contexts) == len(classes[start : start + 100])
         association.release()
     for syntax in (*REFUSED, DeflatedExplicitVRLittleEndian):
-        ae = AE(ae_title="PYNETDICOM")
+        ae = RequestorAE(ae_title="PYNETDICOM")
         ae.add_requested_context("1.2.840.10008.5.1.4.1.1.2", syntax)
         association = ae.associate(HOST, box_port)
         assert association.accepted_contexts == []
@@ -138,6 +145,31 @@ def test_an_unknown_private_class_is_stored(box: Box) -> None:
     assert send([ds], HOST, box.dicom_port) == [0]
     (row,) = box.facts("study", "show", str(ds.StudyInstanceUID))
     assert row["sop_class_uid"] == "1.3.12.2.1107.5.9.1"
+
+
+def test_a_picture_without_class_and_number_is_refused_with_a_reason_and_the_next_one_stored(box: Box) -> None:
+    """On the same association; the reason is among the last refusals."""
+    (ds,) = small_study("cervical-spine")
+    ae = RequestorAE(ae_title="PHANTOM-DX")
+    ae.add_requested_context(ds.SOPClassUID, ExplicitVRLittleEndian)
+    association = ae.associate(HOST, box.dicom_port)
+    association.unbind(evt.EVT_DIMSE_SENT, standard_dimse_sent_handler)  # it logs a name that is not there
+    association._reactor_checkpoint.clear()  # as its own send_c_store does while it waits for the answer
+    wait_for(lambda: association._is_paused, 10, "a quiet association")
+    content = encode(ds, is_implicit_vr=False, is_little_endian=True)
+    assert content is not None
+    nameless = C_STORE()
+    nameless.MessageID, nameless.Priority, nameless.DataSet = 1, 0, BytesIO(content)
+    association.dimse.send_msg(nameless, association.accepted_contexts[0].context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    assert isinstance(answer, C_STORE)
+    assert answer.Status == 0xC000
+    association._reactor_checkpoint.set()
+    assert association.send_c_store(ds).Status == 0
+    association.release()
+    (refusal,) = box.facts("modality", "refusals")
+    assert (refusal["code"], refusal["name"]) == ("not-usable", "PHANTOM-DX")
+    assert "did not say its class" in refusal["detail"]
 
 
 def test_same_bytes_again_add_nothing_and_other_bytes_are_kept_and_flagged(box: Box) -> None:
@@ -187,7 +219,7 @@ def _peak_bytes(box: Box) -> int:
 def test_a_connection_cut_in_the_middle_of_an_image_leaves_nothing_behind(box: Box) -> None:
     """The part that arrived is forgotten; the same picture sent again is stored."""
     (ds,) = small_study("cervical-spine", 0.5)
-    ae = AE(ae_title="PHANTOM-DX")
+    ae = RequestorAE(ae_title="PHANTOM-DX")
     ae.add_requested_context(ds.SOPClassUID, ExplicitVRLittleEndian)
     ae.dimse_timeout = 2
     association = ae.associate(HOST, box.dicom_port)
@@ -199,8 +231,12 @@ def test_a_connection_cut_in_the_middle_of_an_image_leaves_nothing_behind(box: B
     wait_for(lambda: not list((box.data / "incoming").iterdir()), 10, "an empty incoming folder")
 
 
-def test_the_receiver_loads_no_web_framework_no_numpy_and_no_codec(box: Box) -> None:
-    """Seen in the maps of the running process."""
-    maps = Path(f"/proc/{box.roles()['receiver'].pid}/maps").read_text().lower()
-    for name in ("numpy", "gdcm", "imagecodecs", "openjpeg", "_imaging", "markupsafe"):
-        assert name not in maps, name
+def test_no_process_loads_what_it_does_not_need(box: Box) -> None:
+    """Receiver and supervisor no web framework, no numpy and no codec; no role at rest GDCM. Seen in their maps."""
+    assert box.process is not None
+    pids = {name: role.pid for name, role in box.roles().items()} | {"supervisor": box.process.pid}
+    for role, pid in pids.items():
+        maps = Path(f"/proc/{pid}/maps").read_text().lower()
+        bare = role in ("receiver", "supervisor")
+        for name in ("gdcm", "numpy", "imagecodecs", "openjpeg", "_imaging", "markupsafe") if bare else ("gdcm",):
+            assert name not in maps, f"{name} in {role}"

@@ -9,13 +9,14 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, generate_uid
-from pynetdicom import AE, build_role, evt
+from pynetdicom import build_role, evt
 from pynetdicom.sop_class import (
     ModalityPerformedProcedureStep,
     ModalityWorklistInformationFind,
     StorageCommitmentPushModel,
 )
 
+from appliance.association import RequestorAE
 from appliance.exams.exam import SAMPLE
 from appliance.phantom.unit import send
 from tests.box import HOST, Box
@@ -136,7 +137,7 @@ def test_a_list_of_uids_and_names_in_japanese(asked: Box) -> None:
 
 def worklist_query(box: Box, query: Dataset, calling: str = "DX1") -> list[Dataset]:
     """What pynetdicom's SCU gets."""
-    ae = AE(ae_title=calling)
+    ae = RequestorAE(ae_title=calling)
     ae.add_requested_context(ModalityWorklistInformationFind)
     association = ae.associate(HOST, box.dicom_port)
     answers = list(association.send_c_find(query, ModalityWorklistInformationFind))
@@ -159,7 +160,7 @@ def test_a_query_can_be_cancelled(box: Box) -> None:
     """C-CANCEL after the first answer ends it with 0xFE00 before all 303 are out."""
     (box.data / "worklist" / "many.json").write_text(json.dumps([{"patient": f"Animal {n}"} for n in range(300)]))
     wait_for(lambda: len(box.facts("worklist", "list")) > 300, 30, "many exams")
-    ae = AE(ae_title="DX1")
+    ae = RequestorAE(ae_title="DX1")
     ae.add_requested_context(ModalityWorklistInformationFind)
     association = ae.associate(HOST, box.dicom_port)
     query = Dataset()
@@ -207,7 +208,7 @@ def test_a_watched_folder_is_taken_and_files_end_in_done_or_failed(box: Box) -> 
 
 def step_association(box: Box) -> object:
     """An association for procedure steps."""
-    ae = AE(ae_title="DX1")
+    ae = RequestorAE(ae_title="DX1")
     ae.add_requested_context(ModalityPerformedProcedureStep)
     return ae.associate(HOST, box.dicom_port)
 
@@ -253,7 +254,7 @@ class CommitmentUnit:
 
     def __init__(self, port: int | None) -> None:
         self.reports: list[tuple[int, Dataset]] = []
-        self._ae = AE(ae_title="PHANTOM-DX")
+        self._ae = RequestorAE(ae_title="PHANTOM-DX")
         self._ae.add_requested_context(StorageCommitmentPushModel)
         self._server = None
         self._handlers = [(evt.EVT_N_EVENT_REPORT, self._heard)]

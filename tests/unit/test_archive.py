@@ -1,5 +1,7 @@
 """Intake, index, quarantine, recovery of leftovers."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,13 +110,39 @@ def test_leftovers_of_a_dead_process_are_removed_and_those_in_use_are_kept(box: 
 
 
 def test_a_newer_schema_refuses_the_start(box: Box) -> None:
-    """An unknown step means that a newer release wrote the archive."""
-    with box.database.write() as db:
-        db.conn.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('bucky', '9999_future', '')"
-        )
+    """An unknown step that leaves older releases nothing to work with; one that only added is lived with."""
+    _note_step(box, "9998_more")
+    Database(box.settings.data / "bucky.sqlite")
+    _note_step(box, "9999_future_breaking")
     with pytest.raises(SchemaTooNew, match="9999_future"):
         Database(box.settings.data / "bucky.sqlite")
+
+
+def _note_step(box: Box, name: str) -> None:
+    with box.database.write() as db:
+        db.conn.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('bucky', ?, '')", [name]
+        )
+
+
+ALONE = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    print(db.execute("PRAGMA journal_mode = DELETE").fetchone()[0])  # only who has the file alone may
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_opening_the_database_once_more_ends_no_lock_of_this_process(tmp_path: Path) -> None:
+    """SQLite's locks are those of fcntl(2), which end when the process closes the file anywhere."""
+    path = tmp_path / "bucky.sqlite"
+    first, _second = Database(path), Database(path)
+    first.set_setting("key", "value")
+    done = subprocess.run([sys.executable, "-c", ALONE, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "database is locked"
+    assert first.setting("key") == "value"
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"not dicom at all", b"\x00" * 128 + b"DICM", b"\x00" * 5000])

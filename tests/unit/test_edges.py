@@ -118,3 +118,30 @@ def test_an_unwritable_folder_is_one_clear_line_and_exit_1(tmp_path: Path) -> No
 def test_wrong_usage_is_exit_2() -> None:
     """As every command line tool has it."""
     assert _bucky("study", "send").returncode == 2
+
+
+_CRASH = """
+import sys, threading
+from appliance.logs import Log, log_crashes
+log_crashes(Log("courier"))
+def fail():
+    raise ValueError("Zzsentinelzz")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+class Odd:
+    def __del__(self):
+        fail()
+Odd()
+fail()
+"""
+
+
+def test_a_crash_is_logged_by_its_kind_and_place_and_never_by_its_text() -> None:
+    """In a thread, in a finalizer and at the end of the process, which still fails."""
+    done = subprocess.run([sys.executable, "-c", _CRASH], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["event"], line["code"]) for line in lines] == [("crashed", "ValueError")] * 3
+    assert all(line["place"].startswith("<string>:") for line in lines)
+    assert "zzsentinelzz" not in done.stderr.lower()

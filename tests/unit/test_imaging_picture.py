@@ -1,7 +1,6 @@
 """Colour, previews, and what the page's viewer is told."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from pydicom.pixels.processing import convert_color_space
 from pydicom.sequence import Sequence
 
 from appliance.imaging.decode import decode_frame
-from appliance.imaging.picture import describe, pixel_bytes
+from appliance.imaging.picture import facts, make_packet, read_packet
 from appliance.imaging.preview import derive, make_preview, make_thumbnail
 from tests.unit.test_imaging_files import BIG, LITTLE, compressed, header, native, phantom, rle, write
 from tests.unit.test_imaging_grayscale import table
-
-DTYPES = {"u8": "u1", "i8": "i1", "u16": "<u2", "i16": "<i2", "rgb8": "u1"}
 
 
 def stripes() -> NDArray[np.uint8]:
@@ -104,27 +101,34 @@ def test_palettes_of_8_and_16_bits(tmp_path: Path, bits: int, factor: int) -> No
 @pytest.mark.parametrize("syntax", [LITTLE, BIG])
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
 def test_facts_and_pixels_agree(tmp_path: Path, syntax: str, dtype: str) -> None:
-    """`pixel_bytes` are what `describe` says, little-endian, and the facts are plain JSON."""
+    """A packet's pixels are as its facts say, and the facts are plain JSON."""
     bits = 8 * np.dtype(dtype).itemsize
     pixels = (phantom(bits=bits).astype(np.int64) - (2 ** (bits - 1) if dtype.startswith("i") else 0)).astype(dtype)
     path = native(tmp_path / "a.dcm", pixels, bits, syntax, WindowCenter="9", WindowWidth="50", PixelSpacing=["2", "1"])
-    facts = describe(path, 1, pixels_url="/p", preview_url="/v")
-    assert json.loads(json.dumps(facts, allow_nan=False)) == {
+    head, parts = read_packet(make_packet(path, 1))
+    del head["parts"]
+    assert head == {
         "rows": 90,
         "columns": 70,
         "frames": 1,
         "frame": 1,
+        "spacing": {
+            "row_mm": 2.0,
+            "column_mm": 1.0,
+            "basis": "detector",
+            "words": "as the unit gave it, probably in the detector plane",
+        },
         "pixel_format": {"uint8": "u8", "int8": "i8", "uint16": "u16", "int16": "i16"}[dtype],
         "photometric_interpretation": "MONOCHROME2",
-        "pixels_url": "/p",
-        "preview_url": "/v",
+        "frame_time_ms": None,
         "pixel_aspect": 2.0,
+        "shutter_grey": 0.0,
         "modality_lut": {"slope": 1.0, "intercept": 0.0},
         "voi": [{"function": "LINEAR", "center": 9.0, "width": 50.0, "label": "Window 1"}],
         "invert": False,
     }
-    read = np.frombuffer(pixel_bytes(path, 1), DTYPES[facts["pixel_format"]]).reshape(90, 70)
-    assert np.array_equal(read, pixels)
+    assert parts.keys() == {"pixels"}
+    assert np.array_equal(parts["pixels"], pixels)
 
 
 def test_facts_of_tables_and_of_colour(tmp_path: Path) -> None:
@@ -134,16 +138,16 @@ def test_facts_of_tables_and_of_colour(tmp_path: Path) -> None:
         "VOILUTSequence": Sequence([table(10, [0, 51, 255], 8, explanation="HARD")]),
         "PhotometricInterpretation": "MONOCHROME1",
     }
-    facts = describe(native(tmp_path / "a.dcm", phantom(), 12, **elements), 1, pixels_url="", preview_url="")
-    assert facts["modality_lut"] == {"first": 5, "values": [10.0, 20.0, 30.0]}
-    assert facts["voi"] == [{"first": 10, "values": [0.0, 0.2, 1.0], "label": "HARD"}]
-    assert facts["invert"] is True
-    assert facts["photometric_interpretation"] == "MONOCHROME1"
-    colour = describe(native(tmp_path / "b.dcm", stripes(), 8), 1, pixels_url="", preview_url="")
+    said = facts(decode_frame(native(tmp_path / "a.dcm", phantom(), 12, **elements)))
+    assert said["modality_lut"] == {"first": 5, "values": [10.0, 20.0, 30.0]}
+    assert said["voi"] == [{"first": 10, "values": [0.0, 0.2, 1.0], "label": "HARD"}]
+    assert said["invert"] is True
+    assert said["photometric_interpretation"] == "MONOCHROME1"
+    colour, parts = read_packet(make_packet(native(tmp_path / "b.dcm", stripes(), 8), 1))
     assert colour["pixel_format"] == "rgb8"
     assert colour["photometric_interpretation"] == "RGB"
     assert not {"modality_lut", "voi"} & colour.keys()
-    assert pixel_bytes(tmp_path / "b.dcm", 1) == stripes().tobytes()
+    assert np.array_equal(parts["pixels"], stripes())
 
 
 def test_preview_and_thumbnail_are_the_rendered_picture_made_small(tmp_path: Path) -> None:

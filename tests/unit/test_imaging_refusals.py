@@ -188,3 +188,15 @@ def test_deflated_files_are_read_within_bounds(tmp_path: Path) -> None:
     path.write_bytes(content[:start] + bomb)
     assert "too big" in reason(path)
     assert dcmread(native(path, phantom(), 12)).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
+def test_a_refusal_tells_how_each_codec_refused(tmp_path: Path) -> None:
+    """A stream whose head is right and whose body is not: every codec that tried is named with its error."""
+    pixels = phantom()
+    data = bytearray(LOSSLESS["4.80"](pixels))
+    data[len(data) // 3 : -2] = b"\xff\x7f" * ((len(data) - 2 - len(data) // 3) // 2)
+    with pytest.raises(CannotDisplay) as refused:
+        decode_frame(compressed(tmp_path / "a.dcm", pixels, 12, "4.80", bytes(data)))
+    notes = refused.value.__notes__
+    assert [note.partition(":")[0] for note in notes] == ["_by_gdcm", "_by_pydicom", "_by_jpeg_ls"]
+    assert all(note.endswith("Error") for note in notes), notes

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,11 +105,25 @@ def test_nothing_there_is_told_as_such(study: list[Dataset], free_port: int) -> 
     assert "port" in caught.value.advice
 
 
-def test_a_rejected_association_says_why(start_storescp: Callable[..., tuple[int, Path]], study: list[Dataset]) -> None:
-    """A peer that refuses every association."""
-    port, _ = start_storescp("--refuse")
-    with pytest.raises(AssociationRejected, match="PHANTOM-DX"):
-        send(study, HOST, port)
+def test_a_rejected_association_says_why(study: list[Dataset]) -> None:
+    """A peer that refuses the unit's AE title, and leaves it to the unit to hang up (PS3.8 9.2.3, AE-8)."""
+
+    def refuse(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            head = connection.recv(6, socket.MSG_WAITALL)
+            connection.recv(int.from_bytes(head[2:6], "big"), socket.MSG_WAITALL)
+            connection.sendall(bytes([3, 0, 0, 0, 0, 4, 0, 1, 1, 3]))  # PS3.8 9.3.4: permanent, user, calling AE title
+            while connection.recv(1024):
+                pass
+
+    with socket.create_server((HOST, 0)) as listening:
+        peer = threading.Thread(target=refuse, args=[listening], daemon=True)
+        peer.start()
+        with pytest.raises(AssociationRejected, match="does not know this unit"):
+            send(study, HOST, listening.getsockname()[1])
+        peer.join(30)
+        assert not peer.is_alive()
 
 
 def test_a_wrong_called_ae_title_is_named_as_the_reason(study: list[Dataset]) -> None:

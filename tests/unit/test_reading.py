@@ -2,12 +2,16 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+from pypdfium2 import PdfDocument
 
 from appliance.archive.blobs import Provenance
 from appliance.archive.part10 import take_dataset
@@ -15,7 +19,8 @@ from appliance.clock import stamp
 from appliance.dicom.names import shown_name
 from appliance.errors import BadInput, NotDicom
 from appliance.phantom.unit import write
-from appliance.reading.report import Report
+from appliance.reading.report import LANGUAGES, STATUSES, Report, valid_language
+from appliance.reading.report_pdf import report_pdf
 from appliance.reading.report_sr import report_sr
 from appliance.reading.sr_text import sr_text
 from appliance.wiring import Box
@@ -68,6 +73,72 @@ def test_an_empty_report_cannot_be_signed(box: Box) -> None:
     take_dataset(box.intake, small_study()[0], Provenance("dicomweb", "clinic", "", stamp()))
     with pytest.raises(BadInput, match="write findings"):
         box.desk.sign(1, Report(" ", "\n", "x", "a", "b", datetime.now(UTC)))
+
+
+def test_a_report_names_the_language_in_which_it_is_written() -> None:
+    """As TID 1204 says, and in the PDF; a language that nobody knows is refused."""
+    sr = report_sr(replace(REPORT, language="de"), small_study())
+    (item,) = [i for i in sr.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "121049"]
+    said = item.ConceptCodeSequence[0]
+    assert (said.CodeValue, said.CodingSchemeDesignator, said.CodeMeaning) == ("de", "RFC5646", "German")
+    assert b"/Lang (de)" in report_pdf(replace(REPORT, language="de"), small_study())
+    with pytest.raises(BadInput, match="Language"):
+        valid_language("tlh")
+
+
+def test_the_frame_of_a_report_is_in_its_language(tmp_path: Path) -> None:
+    """Headings on the page, in other viewers and in the PDF; the codes stay those of the standard."""
+    need("dsrdump")
+    report = replace(REPORT, language="de", recommendation="In 14 Tagen", status="corrected", critical=True)
+    sr = report_sr(report, small_study())
+    text = sr_text(sr)
+    assert text.title == "Radiologischer Befund"
+    assert [(s.heading, s.paragraphs) for s in text.sections][:3] == [
+        ("Befunde", [REPORT.findings]),
+        ("Beurteilung", [REPORT.impression]),
+        ("Empfehlung", ["In 14 Tagen"]),
+    ]
+    codes = [i.ConceptNameCodeSequence[0].CodeValue for i in sr.ContentSequence]
+    assert {"121070", "121072", "121074"} <= set(codes)
+    (path,) = write([sr], tmp_path)
+    done = subprocess.run([shutil.which("dsrdump") or "", str(path)], capture_output=True, text=True, check=True)
+    assert "E:" not in done.stderr
+    shown = PdfDocument(report_pdf(report, small_study()))[0].get_textpage().get_text_range()
+    for german in ("Radiologischer Befund (korrigiert)", "Beurteilung", "Besitzer", "Unterschrieben von", "Seite 1"):
+        assert german in shown
+    for english in ("Findings", "Impression", "Owner", "Signed", "Page", "Critical"):
+        assert english not in shown
+
+
+def test_a_language_without_words_of_its_own_has_english_ones() -> None:
+    """Nothing fails, and every word has as many translations as there are languages."""
+    for language in LANGUAGES:
+        for status in STATUSES:
+            assert report_pdf(replace(REPORT, language=language, status=status, critical=True), small_study()[:1])
+    assert sr_text(report_sr(replace(REPORT, language="fi"), small_study())).sections[0].heading == "Findings"
+
+
+def test_a_template_decides_the_language_and_is_changed_by_its_name(box: Box) -> None:
+    """The customary ones name none; one of the same name stands for it."""
+    assert {t.language for t in box.templates.all()} == {""}
+    box.templates.put({"name": "Abdomen", "findings": "Leber und Milz:", "language": "de"})
+    found = box.templates.named("abdomen")
+    assert found
+    assert (found.language, found.findings, found.species) == ("de", "Leber und Milz:", "*")
+    with pytest.raises(BadInput, match="Language"):
+        box.templates.put({"name": "Abdomen", "findings": "x", "language": "<b>"})
+    box.templates.put({"name": "Abdomen"})
+    assert box.templates.named("abdomen") is None
+
+
+def test_an_element_that_cannot_be_read_is_left_out_of_new_objects() -> None:
+    """A number that is none in the picture does not keep the radiologist from signing."""
+    (ds,) = small_study("cervical-spine")
+    ds.add(RawDataElement(Tag("PatientWeight"), "DS", 4, b"heavy", 0, False, True))
+    ds.add(RawDataElement(Tag("BitsStored"), "US", 3, b"\0\0\0", 0, False, True))
+    sr = report_sr(REPORT, [ds])
+    assert "PatientWeight" not in sr
+    assert sr.StudyInstanceUID == ds.StudyInstanceUID
 
 
 def test_poor_headers_are_enough_for_a_report() -> None:

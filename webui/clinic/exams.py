@@ -1,51 +1,79 @@
 """Today's exams: the list that the X-ray unit shows, and the form for a new one."""
 
+from datetime import datetime
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from appliance.dicom.vocabulary import BREEDS, SPECIES_WORDS
+from appliance.dicom.breeds import breeds_for
 from appliance.errors import BuckyError
 from appliance.exams.exam import FIELDS
+from webui.clinic import today
 from webui.roles import needs
 from webui.services import Services
+from webui.vocabulary import species_offered, species_typed, typed
 
 
 def add(pages: Blueprint, services: Services) -> None:
     """The views of the exams."""
+    _add_today(pages, services)
+    _add_changes(pages, services)
 
-    def shown(error: BuckyError | None = None) -> str:
-        return render_template(
-            "clinic/exams.html",
-            exams=services.worklist.open(),
-            protocols=services.protocols.all(),
-            practice=services.setting("practice_kind") or "vet",
-            species=sorted(SPECIES_WORDS),
-            breeds=sorted(BREEDS),
-            error=error,
-        )
 
+def _list_facts(services: Services) -> dict[str, object]:
+    return {
+        "rows": today.rows(services),
+        "today": datetime.now().astimezone().strftime("%Y%m%d"),
+        "has_readers": bool(services.destinations.all()),
+        "exam_days": services.exam_days,
+    }
+
+
+def _shown(services: Services, error: BuckyError | None = None) -> str:
+    return render_template(
+        "clinic/exams.html",
+        **_list_facts(services),
+        protocols=services.protocols.all(),
+        practice=services.setting("practice_kind") or "vet",
+        species=species_offered(),
+        error=error,
+    )
+
+
+def _add_today(pages: Blueprint, services: Services) -> None:
     @pages.get("/exams")
     @needs("viewer")
     def exams() -> str:
-        """What is still to be made."""
-        return shown()
+        """Today: what is to be made, what has come, what is missing."""
+        return _shown(services)
 
     @pages.get("/exams/list")
     @needs("viewer")
     def exam_list() -> str:
         """The list alone, for the page's own update."""
-        return render_template("clinic/_exam_list.html", exams=services.worklist.open())
+        return render_template("clinic/_exam_list.html", **_list_facts(services))
 
+    @pages.get("/exams/breeds.json")
+    @needs("viewer")
+    def breeds() -> list[str]:
+        """The breeds of a species, to choose from; anything else may be typed."""
+        return breeds_for(species_typed(request.args.get("species", "")))
+
+
+def _add_changes(pages: Blueprint, services: Services) -> None:
     @pages.post("/exams")
     @needs("technician")
     def add_exam() -> Response | tuple[str, int]:
         """A new exam, for the unit's worklist."""
-        given = {name: value for name in FIELDS if (value := request.form.get(name, ""))}
+        form = typed(request.form)
+        given = {name: value for name in FIELDS if (value := form.get(name, ""))}
+        if "age" in given:
+            given["age"] += f" {request.form.get('age_unit', 'years')}"
         try:
             services.worklist.add(given, source="page", by=current_user.name)
         except BuckyError as error:
-            return shown(error), 400
+            return _shown(services, error), 400
         return redirect(url_for("clinic.exams"))
 
     @pages.post("/exams/<int:exam_id>/cancel")
@@ -62,5 +90,5 @@ def add(pages: Blueprint, services: Services) -> None:
         try:
             services.protocols.put(request.form.get("name", ""), request.form.get("views", "").splitlines())
         except BuckyError as error:
-            return shown(error), 400
+            return _shown(services, error), 400
         return redirect(url_for("clinic.exams"))

@@ -1,5 +1,7 @@
 // Parts of a page that update by themselves: [data-follow] names the address of a fragment.
 const INTERVAL_MS = 1000;
+const PATIENCE_MS = 8000; // a box without power does not even refuse
+const FOLLOWS = { "X-Bucky-Follows": "1" }; // tells the box that no person asks, so that an idle page locks
 
 export function follow(root, whenReplaced) {
   const parts = [...root.querySelectorAll("[data-follow]")];
@@ -9,12 +11,14 @@ export function follow(root, whenReplaced) {
 
   async function look() {
     try {
-      const answer = await fetch("/changes.json", { headers: { Accept: "application/json" }, redirect: "error" });
+      const answer = await fetch(`${document.documentElement.dataset.root ?? ""}/changes.json`, { headers: { Accept: "application/json", ...FOLLOWS }, redirect: "error", signal: AbortSignal.timeout(PATIENCE_MS) });
+      if (answer.status === 401) return void location.reload();
       const { version } = await answer.json();
       notice.hidden = true;
       if (version !== seen) {
         await Promise.all(parts.map((part) => refresh(part, whenReplaced)));
         seen = version;
+        document.dispatchEvent(new CustomEvent("bucky:changed"));
       }
     } catch {
       notice.hidden = false;
@@ -30,7 +34,7 @@ export function follow(root, whenReplaced) {
 }
 
 async function refresh(part, whenReplaced) {
-  const answer = await fetch(part.dataset.follow, { redirect: "error" });
+  const answer = await fetch(part.dataset.follow, { headers: FOLLOWS, redirect: "error", signal: AbortSignal.timeout(PATIENCE_MS) });
   if (!answer.ok) throw new Error(answer.statusText);
   const fresh = document.createElement("template");
   fresh.innerHTML = await answer.text();

@@ -1,6 +1,11 @@
 // Times in the browser's own time zone and words: "10:42 today", "yesterday 16:05", "3 Nov 2026 09:10".
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+import { _ } from "./words.js";
+
+// As the page speaks; as the browser writes that language, where it is one of the browser’s own.
+const page = document.documentElement.lang;
+const locale = navigator.languages.find((tag) => tag.split("-")[0] === page) ?? page;
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 
 export function showTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
@@ -12,7 +17,7 @@ export function showTimes(root) {
 function words(moment) {
   const midnight = new Date();
   midnight.setHours(0, 0, 0, 0);
-  if (moment >= midnight) return `${clock.format(moment)} today`;
-  if (moment >= new Date(midnight.getTime() - 86_400_000)) return `yesterday ${clock.format(moment)}`;
+  if (moment >= midnight) return _("{time} today", { time: clock.format(moment) });
+  if (moment >= new Date(midnight.getTime() - 86_400_000)) return _("yesterday {time}", { time: clock.format(moment) });
   return `${day.format(moment)} ${clock.format(moment)}`;
 }

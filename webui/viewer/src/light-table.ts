@@ -1,34 +1,66 @@
-// The light table: every element with [data-image] becomes a picture that can be looked at in full depth.
-import { Picture } from "./picture";
-import { Renderer } from "./renderer";
+// The page's entry: the element [data-light-table] becomes a light table with the pictures named in it.
+import { _ } from "../../static/js/words.js";
+import { installComparing } from "./comparing";
+import { installHandling } from "./handling";
+import { Hanging, type Arrangement } from "./hanging";
+import { installHelp } from "./help";
+import { installMeasuring } from "./measure/measuring";
+import { readPictures, type Picture } from "./pictures";
+import { PictureSource } from "./source";
+import { installSavingPictures } from "./saving-pictures";
+import { installStrip } from "./strip";
+import { LightTable } from "./table";
 
 declare global {
   interface HTMLElement {
-    picture?: Picture;
+    lightTable?: LightTable;
+    measuring?: ReturnType<typeof installMeasuring>;
   }
 }
 
 function start(): void {
-  const elements = [...document.querySelectorAll<HTMLElement>("[data-image]")];
-  if (elements.length === 0) return;
-  let renderer: Renderer;
+  const element = document.querySelector<HTMLElement>("[data-light-table]");
+  if (!element) return;
+  const entries = [...element.querySelectorAll<HTMLButtonElement>("[data-picture]")];
+  const pictures = readPictures(entries);
+  const place = element.querySelector<HTMLElement>("[data-place]") ?? element;
+  const source = new PictureSource();
+  fetchFirst(source, pictures); // on its way while the table is made
   try {
-    renderer = new Renderer();
+    element.lightTable = new LightTable(element, pictures, source);
   } catch (error) {
-    for (const element of elements) showPreviewOnly(element, (error as Error).message);
+    showPreviewsOnly(place, pictures, (error as Error).message);
     return;
   }
-  for (const element of elements) element.picture = new Picture(element, renderer);
+  furnish(element.lightTable, element, place, entries);
 }
 
-function showPreviewOnly(element: HTMLElement, why: string): void {
-  const image = document.createElement("img");
-  image.src = element.dataset["preview"] ?? "";
-  image.alt = element.dataset["label"] ?? "Picture";
+function fetchFirst(source: PictureSource, pictures: Picture[]): void {
+  const slice = pictures.find((picture) => !picture.prior && !picture.refusal)?.stack[0];
+  if (slice) source.load(slice).catch(() => undefined); // who looks at it will be told
+}
+
+function furnish(table: LightTable, element: HTMLElement, place: HTMLElement, entries: HTMLButtonElement[]): void {
+  const mine = JSON.parse(element.dataset["hangings"] ?? "{}") as Record<string, Arrangement>;
+  const hanging = new Hanging(table, mine, element.dataset["csrf"] ?? "");
+  installHandling(table);
+  installComparing(table, hanging);
+  installStrip(table, entries);
+  const { bench } = (element.measuring = installMeasuring(table, Number(element.dataset["study"])));
+  if ("mayHandOver" in element.dataset) installSavingPictures(table);
+  installHelp(table);
+  table.mount(place, bench.guide.live);
+  element.append(bench.guide.element);
+  requestAnimationFrame(() => void hanging.hang());
+}
+
+/** Without WebGL 2 there are still the previews, and the reason. */
+function showPreviewsOnly(place: HTMLElement, pictures: Picture[], why: string): void {
   const note = document.createElement("p");
   note.setAttribute("role", "alert");
-  note.textContent = why;
-  element.replaceChildren(image, note);
+  note.textContent = _(why);
+  const images = pictures.map((picture) => Object.assign(document.createElement("img"), { src: picture.preview, alt: picture.label }));
+  place.replaceChildren(note, ...images);
 }
 
 start();

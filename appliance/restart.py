@@ -1,0 +1,35 @@
+"""One role asks another to start anew: a stamp in the database, noticed within seconds.
+
+systemd or the supervisor starts the role again. A role ends when it is idle, so that no association is cut.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from appliance.archive.database import Database
+from appliance.clock import stamp
+
+LOOK_S = 2.0
+PATIENCE_S = 600.0
+"""A unit that never closes its association must not keep the box from its settings for good."""
+
+
+def ask(database: Database, role: str) -> None:
+    """Let a role start anew."""
+    database.set_setting(f"restart_{role}", stamp())
+
+
+def follow(database: Database, role: str, stop: threading.Event, *, busy: Callable[[], bool] = lambda: False) -> None:
+    """End this role, by its event `stop`, when it is asked to and no longer busy; watches in a thread of its own."""
+    before = database.setting(f"restart_{role}")
+
+    def watch() -> None:
+        while not stop.wait(LOOK_S):
+            if database.setting(f"restart_{role}") != before:
+                deadline = time.monotonic() + PATIENCE_S
+                while busy() and time.monotonic() < deadline and not stop.wait(LOOK_S):
+                    pass
+                stop.set()
+
+    threading.Thread(target=watch, name="restart", daemon=True).start()

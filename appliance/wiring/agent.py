@@ -1,0 +1,230 @@
+"""The vendor link: what the agent may see and do on this box."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from appliance import __version__
+from appliance.clock import moment, now, stamp
+from appliance.errors import BadInput, BuckyError, NotFound
+from appliance.settings import Settings, load
+from appliance.wiring.box import Box
+
+if TYPE_CHECKING:
+    from provisioning.agent.desired import Desired
+    from provisioning.agent.door import Door
+    from provisioning.agent.loop import Agent
+    from provisioning.agent.membership import Membership
+    from provisioning.agent.memory import Memory
+    from provisioning.agent.surroundings import FoundCheck, Surroundings
+
+_CLOSED_FROM, _CLOSED_UNTIL = 20, 6  # local hours
+
+
+def membership_of(settings: Settings) -> "Membership":
+    """The files of the vendor link."""
+    from provisioning.agent.membership import Membership
+
+    return Membership(settings.data / "vendor")
+
+
+def belongs_to_vendor(settings: Settings) -> bool:
+    """Whether there is a vendor to talk to: the box was made for one."""
+    return (settings.data / "vendor" / "trust.json").exists()
+
+
+def build_memory(box: Box) -> "Memory":
+    """What the agent remembers."""
+    from provisioning.agent.memory import Memory
+
+    return Memory(box.database)
+
+
+def build_desired(box: Box) -> "Desired":
+    """The vendor's part of the settings."""
+    from provisioning.agent.desired import Desired
+
+    return Desired(build_surroundings(box), build_memory(box))
+
+
+def build_door(box: Box) -> "Door":
+    """The vendor link as people use it."""
+    from provisioning.agent.door import Door
+
+    return Door(
+        membership=membership_of(box.settings),
+        memory=build_memory(box),
+        desired=build_desired(box),
+        url=lambda: present_settings(box).vendor_url,
+    )
+
+
+def build_agent(box: Box, *, settle_s: float = 10.0) -> "Agent":
+    """The agent; `settle_s` is how long new settings are watched at least before they count as good."""
+    from provisioning.agent.desired import Desired
+    from provisioning.agent.images import Images
+    from provisioning.agent.loop import Agent
+    from provisioning.agent.releases import Releases
+
+    surroundings, memory, membership = build_surroundings(box), build_memory(box), membership_of(box.settings)
+    return Agent(
+        box=surroundings,
+        memory=memory,
+        membership=membership,
+        desired=Desired(surroundings, memory, settle_s=settle_s),
+        releases=Releases(box.settings.data / "releases", membership.trust.root.encode()),
+        images=Images(box.settings.data / "updates"),
+    )
+
+
+def build_surroundings(box: Box) -> "Surroundings":
+    """The figures and acts that the agent is given."""
+    from appliance.audit.trail import THE_BOX
+    from appliance.courier import uplink  # noqa: F401 - so that its errors are among those whose codes may go
+    from appliance.restart import ask
+    from appliance.wiring.health import build_health
+    from provisioning.agent.surroundings import Surroundings
+
+    health = build_health(box, lambda: receiver_port(box), None)
+
+    def checks() -> Iterator[tuple[str, str, Mapping[str, object]]]:
+        for finding in health.findings():
+            yield finding.key, finding.state, finding.figures
+        yield from _units(box)
+        yield from _turned_away(box)
+
+    def audit_head() -> tuple[int, str]:
+        head = box.trail.head()
+        return head.number, head.hash
+
+    return Surroundings(
+        data=box.settings.data,
+        release=__version__,
+        settings=lambda: present_settings(box),
+        checks=checks,
+        probe=lambda: _probe(box),
+        audit_head=audit_head,
+        event_counts=lambda: _event_counts(box),
+        record=lambda kind, subject: _nothing(box.trail.record(kind, THE_BOX, subject=subject)),
+        restart=lambda role: ask(box.database, role),
+        answers=lambda: receiver_port(box) is not None,
+        busy=lambda: busy(present_settings(box).dicom_port),
+        quiet_hours=lambda: not _CLOSED_UNTIL <= datetime.now().hour < _CLOSED_FROM,  # noqa: DTZ005 - the clinic's time
+        echo_unit=lambda row: _echo(box, row),
+        resend=lambda alias: _resend(box, alias),
+        rehearse=lambda: _nothing(box.rehearsals.run(by="support")),
+        drained=lambda: not any(box.queue.waiting_count(destination.id) for destination in box.destinations.all()),
+        erase=lambda: _erase(box),
+    )
+
+
+def present_settings(box: Box) -> Settings:
+    """The settings as a role that starts now would have them."""
+    given = {k: getattr(box.settings, k) for k, source in box.settings.sources.items() if source == "command line"}
+    return load(box.settings.data, command_line=given)
+
+
+def receiver_port(box: Box) -> int | None:
+    """The port on which the X-ray unit's door answers, None while it does not."""
+    import socket
+
+    settings = present_settings(box)
+    port = settings.dicom_port or int(os.environ.get("BUCKY_RECEIVER_PORT", 0))
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return port
+    except OSError:
+        return None
+
+
+def busy(port: int) -> bool:
+    """Whether anybody is connected to a port of this machine at this moment."""
+    import psutil
+
+    port = port or int(os.environ.get("BUCKY_RECEIVER_PORT", 0))
+    connections = psutil.net_connections(kind="tcp")
+    return any(c.status == psutil.CONN_ESTABLISHED and c.laddr and c.laddr.port == port for c in connections)
+
+
+def study_alias(study_id: int) -> str:
+    """What a person reads out to support instead of a patient's name."""
+    return f"S-{study_id}"
+
+
+def _units(box: Box) -> "Iterator[FoundCheck]":
+    """Each accepted unit by its row, which support names when it asks for a connection test."""
+    for unit in box.senders.all():
+        if unit.state == "accepted":
+            quiet_hours = (now() - moment(unit.last_seen_at)).total_seconds() / 3600
+            figures = {"hours_quiet": round(quiet_hours, 1), "listens": int(unit.listen_port is not None)}
+            yield f"unit-{unit.id}", "good", figures
+
+
+def _turned_away(box: Box) -> "Iterator[FoundCheck]":
+    """Why devices were turned away in the last day, and how often."""
+    numbers: Counter[str] = Counter()
+    for refusal in box.refusals.latest(limit=100):
+        if moment(refusal.last_at) > now() - timedelta(days=1):
+            numbers[refusal.code] += refusal.number
+    for place, (code, number) in enumerate(sorted(numbers.items()), 1):
+        yield f"turned-away-{place}", "busy", {"code": code, "number": number}
+
+
+def _probe(box: Box) -> "Iterator[FoundCheck]":
+    from appliance.wiring.lines import client_for
+
+    for destination in box.destinations.all():
+        began, code = time.monotonic(), None
+        try:
+            client_for(box, destination, limit_bytes_s=None).probe()
+        except BuckyError as error:
+            code = error.code
+        took_ms = round(1000 * (time.monotonic() - began))
+        yield f"reader-{destination.id}", "bad" if code else "good", {"code": code, "milliseconds": took_ms}
+
+
+def _event_counts(box: Box) -> dict[str, int]:
+    rows = box.database.read.conn.execute(
+        "SELECT kind, count(*) FROM audit_event WHERE at >= ? GROUP BY kind", [stamp(now() - timedelta(days=7))]
+    )
+    return {str(kind): int(number) for kind, number in rows}
+
+
+def _echo(box: Box, row: int) -> None:
+    from appliance.dimse.echo import echo
+
+    sender = box.senders.get(row)
+    if sender.state != "accepted" or sender.listen_port is None:
+        raise NotFound(what="unit's port")
+    echo(
+        calling_ae=present_settings(box).ae_title,
+        called_ae=sender.name,
+        address=sender.address,
+        port=sender.listen_port,
+    )
+
+
+def _resend(box: Box, alias: str) -> int:
+    letter, _, number = alias.strip().upper().partition("-")
+    if letter != "S" or not number.isdecimal():
+        raise BadInput(field="Alias", reason="S- and a number")
+    study = box.catalogue.study(int(number))
+    box.queue.retry_study(study.id)
+    return sum(progress.total - progress.verified for progress in box.queue.progress(study.id))
+
+
+def _erase(box: Box) -> None:
+    """Everything but the keys of the link, which the agent forgets last. The image destroys the disk's key as well."""
+    from appliance.archive import wipe
+
+    box.database.close()
+    wipe.begin(box.settings.data)
+    wipe.finish(box.settings.data)
+
+
+def _nothing(_: object) -> None:
+    return None

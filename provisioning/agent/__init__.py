@@ -1,0 +1,1 @@
+"""The box's end of the vendor link. It calls out and is never called; it never reads a patient's data."""

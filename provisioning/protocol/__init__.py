@@ -1,0 +1,1 @@
+"""What both ends of the vendor link must agree on: identity, signed documents, messages, commands."""

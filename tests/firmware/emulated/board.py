@@ -1,0 +1,193 @@
+"""A board in the emulator: its start program's choice of the boot partition, its power switch, its plugs.
+
+The start program is played as the board's documentation describes it (autoboot.txt, tryboot): it reads the first
+partition, takes kernel and initramfs from the partition chosen there, and a restart with the argument "0 tryboot"
+counts for the next start alone. Everything else is the image.
+"""
+
+import base64
+import contextlib
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from firmware.image.disk import places
+from tests.waiting import wait_for
+
+HOST = "127.0.0.1"
+SERVED = {"page": 443, "plain": 80, "dicom": 11112, "dicom-tls": 2762}
+KEY = b"a key of 256 bits for tests only"
+_KEY_IN_GUEST = "/sys/firmware/qemu_fw_cfg/by_name/opt/bucky/key/raw"
+_APPEND = "console=ttyAMA0 panic=10 quiet bucky.slot={slot} rauc.slot={slot} bucky.key=file:" + _KEY_IN_GUEST
+_PROBE = """[Unit]
+Description=Probe of the emulated tests
+DefaultDependencies=no
+After=sysinit.target
+StartLimitIntervalSec=0
+[Service]
+ExecStart=/bin/sh
+StandardInput=file:/dev/virtio-ports/probe
+StandardOutput=file:/dev/virtio-ports/probe
+StandardError=inherit
+Restart=always
+RestartSec=2
+"""
+_WANTED = "[Unit]\nWants=probe.service\n"
+_TRYBOOT = "Restarting system with command '0 tryboot'"
+BOOT_S = 1800.0
+
+
+class Board:
+    """One board with its disk."""
+
+    def __init__(self, folder: Path, image: Path, *, disk_mib: int = 4096, memory_mib: int = 1024) -> None:
+        """Flash `image` onto a new disk of `disk_mib`."""
+        folder.mkdir(parents=True)
+        self.folder, self.disk, self.console = folder, folder / "disk.raw", folder / "console.log"
+        self.console.touch()
+        self.memory_mib = memory_mib
+        subprocess.run(["cp", "--sparse=always", image, self.disk], check=True)
+        with self.disk.open("r+b") as file:
+            file.truncate(disk_mib << 20)
+        (folder / "key").write_bytes(KEY)
+        self.ports = dict(zip(SERVED, _free_ports(len(SERVED)), strict=True))
+        self.tryboot = False
+        self.slot = ""
+        self.extra: list[str] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self._probe: socket.socket | None = None
+        self._boot_began = 0
+
+    def start(self) -> "Board":
+        """Switch the power on."""
+        number = self._chosen(tryboot=self.tryboot)
+        self.tryboot = False
+        self.slot = {2: "A", 3: "B"}[number]
+        for name in ("vmlinuz", "initramfs"):
+            self._take(f"boot{self.slot}", name, self.folder / name)
+        self._boot_began = self.console.stat().st_size
+        (self.folder / "probe.socket").unlink(missing_ok=True)
+        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return self
+
+    def cut_power(self) -> None:
+        """Pull the plug."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+        self._close_probe()
+
+    def wait_for_restart(self) -> str:
+        """The guest restarts or goes off by itself; starts it again as the start program would. The new slot."""
+        assert self.process
+        self.process.wait(timeout=BOOT_S)
+        self._close_probe()
+        self.tryboot = _TRYBOOT in self.said()
+        return self.start().slot
+
+    def said(self) -> str:
+        """What the console said since the power was last switched on."""
+        with self.console.open("rb") as file:
+            file.seek(self._boot_began)
+            return file.read().decode(errors="replace")
+
+    def run(self, command: str, timeout_s: float = BOOT_S) -> str:
+        """Output of a command of a shell in the guest; raises CalledProcessError."""
+        line = self._connected()
+        line.settimeout(timeout_s)
+        line.sendall(f'({command}) </dev/null 2>&1; echo "[done $?]"\n'.encode())
+        answer = b""
+        while not (ended := re.search(rb"\[done (\d+)\]\r?\n$", answer)):
+            part = line.recv(65536)
+            if not part:
+                raise ConnectionError("the guest is gone")
+            answer += part
+        text = answer[: ended.start()].decode(errors="replace").replace("\r\n", "\n")
+        if ended[1] != b"0":
+            raise subprocess.CalledProcessError(int(ended[1]), command, text)
+        return text
+
+    def memory(self) -> dict[str, int]:
+        """The guest's /proc/meminfo in MiB."""
+        return {
+            name: int(kib) // 1024
+            for name, kib in re.findall(r"^(\w+):\s+(\d+) kB$", self.run("cat /proc/meminfo"), re.MULTILINE)
+        }
+
+    def _connected(self) -> socket.socket:
+        if self._probe is None:
+            path = self.folder / "probe.socket"
+            wait_for(path.exists, BOOT_S, "the emulator opens the probe's socket")
+            self._probe = socket.socket(socket.AF_UNIX)
+            self._probe.connect(str(path))
+        return self._probe
+
+    def _close_probe(self) -> None:
+        if self._probe:
+            self._probe.close()
+            self._probe = None
+
+    def _chosen(self, *, tryboot: bool) -> int:
+        """The boot partition that autoboot.txt names."""
+        self._take("cfg", "autoboot.txt", self.folder / "autoboot.txt")
+        sections = dict(
+            re.findall(r"^\[(\w+)\]\s*\n([^\[]*)", (self.folder / "autoboot.txt").read_text(), re.MULTILINE)
+        )
+        section = sections["tryboot"] if tryboot else sections["all"]
+        found = re.search(r"^boot_partition=(\d+)\s*$", section, re.MULTILINE)
+        assert found, "autoboot.txt names no boot partition"
+        return int(found[1])
+
+    def _take(self, partition: str, name: str, target: Path) -> None:
+        target.unlink(missing_ok=True)
+        subprocess.run(["mcopy", "-n", "-i", f"{self.disk}@@{places()[partition][0]}", f"::{name}", target], check=True)
+
+    def _command(self) -> list[str]:
+        forwards = ",".join(f"hostfwd=tcp:{HOST}:{self.ports[name]}-:{port}" for name, port in SERVED.items())
+        return [
+            *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(self.memory_mib)),
+            *("-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none", "-no-reboot"),
+            *("-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initramfs")),
+            *("-append", f"{_APPEND.format(slot=self.slot)} {_credentials()}"),
+            *("-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"),
+            *("-drive", f"if=none,id=disk,file={self.disk},format=raw,discard=unmap"),
+            *("-device", "virtio-blk-pci,drive=disk"),
+            *("-netdev", f"user,id=net,restrict=on,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
+            *("-chardev", f"socket,id=probe,path={self.folder}/probe.socket,server=on,wait=off"),
+            *("-device", "virtserialport,chardev=probe,name=probe"),
+            *("-fw_cfg", f"name=opt/bucky/key,file={self.folder}/key"),
+            *self.extra,
+        ]
+
+
+@contextlib.contextmanager
+def powered(board: Board) -> Iterator[Board]:
+    """A board that is switched off at the end, and whose disk goes."""
+    try:
+        yield board
+    finally:
+        board.cut_power()
+        board.disk.unlink()
+
+
+def _credentials() -> str:
+    """The probe as a unit that the kernel's arguments add (systemd.system-credentials(7)); the image has no shell."""
+    units = {"extra-unit.probe.service": _PROBE, "unit-dropin.multi-user.target~probe": _WANTED}
+    return " ".join(
+        f"systemd.set_credential_binary=systemd.{name}:{base64.b64encode(text.encode()).decode()}"
+        for name, text in units.items()
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    held = []
+    for _ in range(count):
+        held.append(socket.socket())
+        held[-1].bind((HOST, 0))
+    ports = [int(one.getsockname()[1]) for one in held]
+    for one in held:
+        one.close()
+    return ports

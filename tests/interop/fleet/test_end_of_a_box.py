@@ -1,0 +1,110 @@
+"""Boxes that move, are restored, tampered with or retired, against the real service over TLS."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.audit.trail import THE_BOX
+from appliance.settings import load
+from appliance.wiring import Box
+from appliance.wiring.agent import build_agent, build_desired, build_memory, membership_of
+from provisioning.agent.loop import Agent
+from provisioning.agent.vouchers import activate
+from provisioning.fleet.documents import load_signer
+from provisioning.fleet.health import lines
+from provisioning.fleet.tables import Box as BoxRow
+from provisioning.protocol.refused import DocumentRefused
+from tests.conftest import SENTINEL
+from tests.fleet import HOST, SERIAL, Service
+
+
+def test_a_retired_box_is_wiped_and_reports_it(service: Service, agent: Agent, box: Box) -> None:
+    """Until it is heard it shows 'wipe-pending', and gets nothing but the order."""
+    agent.run_once()
+    (box.settings.data / "blobs").mkdir(exist_ok=True)
+    (box.settings.data / "blobs" / "picture").write_bytes(SENTINEL.encode())
+    service.fleet.documents.set_settings(SERIAL, {"ae_title": "LATE"}, who="sue")
+    signer = load_signer(service.offline / "wipe-key.pem")
+    service.fleet.documents.order_wipe(SERIAL, signer, who="owner")
+    assert lines(service.fleet.store)[0].state == "wipe-pending"
+    agent.run_once()
+    assert lines(service.fleet.store)[0].state == "retired"
+    assert not (box.settings.data / "blobs").exists()
+    assert not (box.settings.data / "vendor" / "identity.pem").exists()
+    assert not (box.settings.data / "vendor" / "client.pem").exists()
+
+
+def test_a_forged_wipe_destroys_nothing(service: Service, agent: Agent, box: Box) -> None:
+    """The service's own key is not enough."""
+    agent.run_once()
+    service.fleet.documents.order_wipe(SERIAL, service.fleet.signing.signer(), who="thief")
+    agent.run_once()
+    assert agent.failures["unknown-key"] == 1
+    assert (box.settings.data / "bucky.sqlite").exists()
+
+
+def test_a_box_waits_with_its_end_until_everything_is_delivered(service: Service, agent: Agent, box: Box) -> None:
+    """Drain first."""
+    agent.run_once()
+    agent._box = replace(agent._box, drained=lambda: False)
+    signer = load_signer(service.offline / "wipe-key.pem")
+    service.fleet.documents.order_wipe(SERIAL, signer, who="owner")
+    agent.run_once()
+    assert lines(service.fleet.store)[0].state == "wipe-pending"
+    assert (box.settings.data / "bucky.sqlite").exists()
+
+
+def test_a_backup_on_other_hardware_is_another_box(service: Service, agent: Agent, box: Box, tmp_path: Path) -> None:
+    """The database comes along, the identity does not; numbers and consent of the old box are void."""
+    service.fleet.documents.set_settings(SERIAL, {"ae_title": "XRAY"}, who="sue")
+    agent.run_once()
+    agent.run_once()
+    build_memory(box).give_consent("ann", 8)
+    other = tmp_path / "other"
+    other.mkdir()
+    box.database.copy_to(other / "bucky.sqlite")
+    moved = Box(load(other, command_line={"host": HOST, "mdns": False}))
+    service.hand_trust(other / "vendor", SERIAL)
+    stranger = build_agent(moved, settle_s=0)
+    stranger.run_once()
+    assert stranger.failures["not-known"] == 1
+    service.register(other / "vendor", "BX-0002")
+    heir = build_agent(moved, settle_s=0)
+    heir.run_once()
+    assert not heir.failures
+    assert build_memory(moved).consent() is None
+    assert build_memory(moved).followed_version("settings") == 0
+
+
+def test_a_voucher_activates_a_box_without_a_line_and_once(service: Service, box: Box, tmp_path: Path) -> None:
+    """Another box, or a second time, is refused."""
+    raw = service.fleet.documents.voucher(SERIAL, "Test Clinic", {"ae_title": "XRAY"}, who="sue")
+    service.stop()
+    membership, memory, desired = membership_of(box.settings), build_memory(box), build_desired(box)
+    assert activate(raw, membership=membership, memory=memory, desired=desired) == "Test Clinic"
+    assert load(box.settings.data, command_line={}).ae_title == "XRAY"
+    with pytest.raises(DocumentRefused, match="old-version"):
+        activate(raw, membership=membership, memory=memory, desired=desired)
+    clone = service.hand_trust(tmp_path / "clone" / "vendor")
+    fresh = Box(load(tmp_path / "clone", command_line={}))
+    with pytest.raises(DocumentRefused, match="another-box"):
+        activate(raw, membership=clone, memory=build_memory(fresh), desired=build_desired(fresh))
+
+
+def test_a_box_whose_audit_trail_was_cut_is_noticed(service: Service, agent: Agent, box: Box) -> None:
+    """A chain alone would not show it."""
+    for _ in range(3):
+        box.trail.record("started", THE_BOX)
+    agent.run_once()
+    with box.database.write() as db:
+        db.conn.execute("DROP TRIGGER IF EXISTS audit_event_kept")
+        for (name,) in db.conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            if "audit" in name:
+                db.conn.execute(f"DROP TRIGGER {name}")
+        db.conn.execute("DELETE FROM audit_event WHERE number > 1")
+    agent.run_once()
+    with service.fleet.store.read() as session:
+        trouble = session.get_one(BoxRow, SERIAL).audit_trouble
+    assert trouble is not None
+    assert "now has 1" in trouble

@@ -1,0 +1,18 @@
+// What we use of @cornerstonejs/codec-openjph, which comes without types.
+declare module "@cornerstonejs/codec-openjph" {
+  export interface HTJ2KDecoder {
+    getEncodedBuffer(bytes: number): Uint8Array;
+    decode(): void;
+    getDecodedBuffer(): Uint8Array;
+    delete(): void;
+  }
+  export interface OpenJph {
+    HTJ2KDecoder: new () => HTJ2KDecoder;
+  }
+  export default function openJph(options: { locateFile: (name: string) => string }): Promise<OpenJph>;
+}
+
+declare module "@cornerstonejs/codec-openjph/wasm" {
+  const address: string;
+  export default address;
+}
