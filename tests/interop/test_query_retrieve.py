@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -208,12 +209,15 @@ def test_who_is_not_accepted_gets_nothing(clinic: Clinic, tmp_path: Path) -> Non
 def test_a_query_can_be_cancelled(clinic: Clinic) -> None:
     """0xFE00 before all answers are given."""
     fill(clinic.box.data, 4900)
+    with sqlite3.connect(clinic.box.data / "bucky.sqlite") as db:  # 15 MB of answers: more than is under way at once
+        db.execute("UPDATE study SET study_description = ? WHERE patient_id LIKE 'BENCH-%'", ["long " * 600])
+    query = keys("STUDY", PatientID="BENCH-*", StudyDescription="")
     with associated(clinic, FIND["-S"]) as association:
         connection = association.dul.socket.socket if association.dul.socket else None
         assert connection is not None
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else all answers are under way at once
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # else it grows
         statuses = []
-        for status, _ in association.send_c_find(keys("STUDY", PatientID="BENCH-*"), FIND["-S"], msg_id=7):
+        for status, _ in association.send_c_find(query, FIND["-S"], msg_id=7):
             statuses.append(status.Status)
             if len(statuses) == 1:
                 association.send_c_cancel(7, None, FIND["-S"])
