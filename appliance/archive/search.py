@@ -59,11 +59,10 @@ _NAMES = frozenset({"PatientName", "ReferringPhysicianName", "ResponsiblePerson"
 _LOOKED_UP = frozenset({"PatientID", "AccessionNumber"})  # beside names, see migration 0004
 _LAST = "235959.999999"
 
-_COUNTS = """
-    (SELECT group_concat(DISTINCT s.modality) FROM series s WHERE s.study_id = study.id AND EXISTS
-        (SELECT 1 FROM instance i WHERE i.series_id = s.id AND i.quarantined = 0)) AS modalities,
-    (SELECT count(DISTINCT series_id) FROM instance WHERE study_id = study.id AND quarantined = 0) AS series_count
-"""
+_MODALITIES = """
+    (SELECT group_concat(coalesce(s.modality, ''), '\\') FROM series s WHERE s.study_id = study.id AND EXISTS
+        (SELECT 1 FROM instance i WHERE i.series_id = s.id AND i.quarantined = 0)) AS modalities
+"""  # of each series: one look tells how many there are, too
 _PATIENT_COLUMNS = ", ".join(
     f"max({column}) AS {column.removeprefix('study.')}"
     for keyword, column in PATIENT_MATCH.items()
@@ -80,7 +79,7 @@ _SQL = {
         GROUP BY study.patient_id, study.patient_name ORDER BY max(study.id) DESC LIMIT ? OFFSET ?
     """,
     "study": f"""
-        SELECT study.*, {_COUNTS}
+        SELECT study.*, {_MODALITIES}
         FROM study WHERE study.instance_count > 0 {{where}} ORDER BY study.id DESC LIMIT ? OFFSET ?
     """,
     "series": """
@@ -154,7 +153,8 @@ class Search:
         """
         condition = _conditions(level, query, fuzzy)
         sql = _SQL[level].format(where=" ".join(condition.sql))
-        return list(self._database.read.query(sql, [*condition.values, limit, offset]))
+        rows = self._database.read.query(sql, [*condition.values, limit, offset])
+        return [_with_counts(row) for row in rows] if level == "study" else list(rows)
 
     def count(self, level: str, query: Mapping[str, str], *, fuzzy: bool = False) -> int:
         """How many rows of 'study', 'series' or 'instance' match."""
@@ -169,6 +169,14 @@ class Search:
             _match_any(condition, MATCHES["instance"][keyword], values)
         sql = _STORED_SQL.format(where=" ".join(condition.sql))
         return [Stored(**row) for row in self._database.read.query(sql, [*condition.values, limit])]
+
+
+def _with_counts(row: dict[str, Any]) -> dict[str, Any]:
+    """A study's modalities once each, with the separator of PS3.5 6.2, and how many series they come from."""
+    of_series = str(row["modalities"] or "").split("\\")
+    row["series_count"] = len(of_series)
+    row["modalities"] = "\\".join(dict.fromkeys(filter(None, of_series))) or None
+    return row
 
 
 def _conditions(level: str, query: Mapping[str, str], fuzzy: bool) -> _Condition:

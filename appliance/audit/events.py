@@ -35,12 +35,8 @@ KINDS = (
     Kind("logged-in", "110114", "User Authentication", "E", "Logged in", "110122", "Login"),
     Kind("logged-out", "110114", "User Authentication", "E", "Logged out", "110123", "Logout"),
     Kind("node-refused", "110113", "Security Alert", "E", "A unit was refused", "110126", "Node Authentication"),
-    Kind(
-        "network-set", "110113", "Security Alert", "E", "Changed a connection", "110128", "Network Configuration"
-    ),
-    Kind(
-        "security-set", "110113", "Security Alert", "E", "Changed a safeguard", "110129", "Security Configuration"
-    ),
+    Kind("network-set", "110113", "Security Alert", "E", "Changed a connection", "110128", "Network Configuration"),
+    Kind("security-set", "110113", "Security Alert", "E", "Changed a safeguard", "110129", "Security Configuration"),
     Kind("software-set", "110113", "Security Alert", "E", "Changed the software", "110131", "Software Configuration"),
     Kind("refused", "110113", "Security Alert", "E", "Was refused", "110132", "Use of Restricted Function"),
     Kind("roles-set", "110113", "Security Alert", "E", "Changed a role", "110136", "Security Roles Changed"),

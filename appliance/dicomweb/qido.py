@@ -1,6 +1,6 @@
 """QIDO-RS: query parameters in, DICOM JSON out (PS3.18 10.6)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -181,8 +181,11 @@ def _number(parameters: Mapping[str, list[str]], name: str, otherwise: int) -> i
 
 
 def _person(value: Any) -> dict[str, str]:
-    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), str(value).split("="), strict=False)
-    return {name: text for name, text in groups if text}
+    text = str(value)
+    if "=" not in text:
+        return {"Alphabetic": text} if text else {}
+    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("="), strict=False)
+    return {name: group for name, group in groups if group}
 
 
 def _whole_number(value: Any) -> int | str:
@@ -196,18 +199,15 @@ class _Attribute(NamedTuple):
     """An attribute of the answers as DICOM JSON (PS3.18 F.2), looked up once and not for each of its values."""
 
     tag: str
-    vr: str
-    shown: Callable[[Any], Any]
-
-    def element(self, values: Iterable[Any]) -> dict[str, Any]:
-        """With these values."""
-        return {"vr": self.vr, "Value": [self.shown(value) for value in values]}
+    empty: dict[str, Any]
+    shown: Callable[[Any], Any] | None
+    """How a value is written; None: as the index holds it."""
 
 
 def _attribute(keyword: str) -> _Attribute:
     vr = dictionary_VR(keyword)
     kinds: dict[str, Callable[[Any], Any]] = {"PN": _person, "US": int, "UL": int, "IS": _whole_number}
-    return _Attribute(f"{tag_for_keyword(keyword):08X}", vr, kinds.get(vr, str))
+    return _Attribute(f"{tag_for_keyword(keyword):08X}", {"vr": vr}, kinds.get(vr))
 
 
 _PLANS = {
@@ -217,19 +217,21 @@ _PLANS = {
 _MODALITIES, _AVAILABILITY, _RETRIEVE_URL = map(
     _attribute, ("ModalitiesInStudy", "InstanceAvailability", "RetrieveURL")
 )
+_ONLINE = {**_AVAILABILITY.empty, "Value": ["ONLINE"]}
 
 
 def as_json(level: str, row: Mapping[str, Any], base_url: str) -> dict[str, Any]:
     """A row as DICOM JSON with its RetrieveURL (PS3.18 F.2)."""
     result = {
-        tag: {"vr": vr} if (value := row[column]) is None else {"vr": vr, "Value": [shown(value)]}
-        for tag, vr, shown, column in _PLANS[level]
+        tag: empty if (value := row[column]) is None else {**empty, "Value": [shown(value) if shown else value]}
+        for tag, empty, shown, column in _PLANS[level]
     }
     if level == "study":
-        modalities = [m for m in str(row["modalities"] or "").split(",") if m]
-        result[_MODALITIES.tag] = _MODALITIES.element(modalities) if modalities else {"vr": _MODALITIES.vr}
-    result[_AVAILABILITY.tag] = _AVAILABILITY.element(["ONLINE"])
-    result[_RETRIEVE_URL.tag] = _RETRIEVE_URL.element([retrieve_url(level, row, base_url)])
+        modalities = row["modalities"]
+        several = {"Value": modalities.split("\\")} if modalities else {}
+        result[_MODALITIES.tag] = {**_MODALITIES.empty, **several}
+    result[_AVAILABILITY.tag] = _ONLINE
+    result[_RETRIEVE_URL.tag] = {**_RETRIEVE_URL.empty, "Value": [retrieve_url(level, row, base_url)]}
     return result
 
 

@@ -96,8 +96,6 @@ def _as_text(key: Key, value: Any) -> str:
     """A value of the index as DICOM writes it; what its VR does not allow is returned empty: units send such."""
     if value is None:
         return ""
-    if key.column == "modalities":
-        return "\\".join(part for part in str(value).split(",") if part)
     if key.vr == "IS" and not all(_INTEGER.fullmatch(part) for part in str(value).split("\\")):
         return ""
     if key.vr == "US" and not (isinstance(value, int) and 0 <= value < 0x10000):

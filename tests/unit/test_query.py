@@ -7,6 +7,7 @@ from appliance.archive.matching import person_matches, text_matches, time_of_day
 from appliance.archive.part10 import take_dataset
 from appliance.archive.search import Search
 from appliance.clock import stamp
+from appliance.dicomweb.qido import as_json
 from appliance.wiring import Box
 from tests.pictures import small_study
 
@@ -164,3 +165,16 @@ def test_what_a_stranger_sent_is_neither_found_nor_counted(box: Box) -> None:
     assert (row["modalities"], row["series_count"], row["instance_count"]) == ("DX", 1, 1)
     assert search.find("study", {"ModalitiesInStudy": "MG"}, limit=10, offset=0) == []
     assert len(search.stored({"StudyInstanceUID": [ds.StudyInstanceUID]}, limit=10)) == 1
+
+
+def test_a_study_has_each_modality_once_and_counts_every_series(box: Box) -> None:
+    """A series that names none counts too."""
+    (ds,) = small_study("cervical-spine")
+    for number, modality in enumerate(("DX", "SR", "DX", "")):
+        ds.SeriesInstanceUID += f".{number}"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID + f".{number}"
+        ds.Modality = modality
+        take_dataset(box.intake, ds, LOCAL)
+    (row,) = Search(box.database).find("study", {}, limit=10, offset=0)
+    assert (row["modalities"], row["series_count"], row["instance_count"]) == ("DX\\SR", 4, 4)
+    assert as_json("study", row, "")["00080061"] == {"vr": "CS", "Value": ["DX", "SR"]}
