@@ -135,5 +135,3 @@ class Liar:
             report.ReferencedSOPSequence = [item]
         kind = 2 if "FailedSOPSequence" in report else 1
         association.send_n_event_report(report, kind, STORAGE_COMMITMENT, "1.2.840.10008.1.20.1.1")
-
-

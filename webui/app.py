@@ -4,6 +4,7 @@ import ipaddress
 from datetime import timedelta
 
 from flask import Blueprint, Flask, Response, request
+from flask_babel import gettext as _
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
@@ -123,7 +124,9 @@ def refuse_foreign_host(services: Services) -> Response | None:
         ipaddress.ip_address(host)
     except ValueError:
         if host not in ("localhost", *services.facts.trusted_hosts) and not host.endswith(".local"):
-            return Response(f"This box does not answer to this name. Use http://{_an_address(services)}/\n", 421)
+            address = f"http://{_an_address(services)}/"
+            words = _("This box does not answer to this name. Use %(address)s.", address=address)
+            return Response(f"{words}\n", 421, content_type="text/plain; charset=utf-8")
     return None
 
 

@@ -40,6 +40,15 @@ _STATUS: tuple[tuple[type[BuckyError], int], ...] = (
 )
 
 
+_HTTP = {
+    404: languages.N_("There is no such page."),
+    405: languages.N_("This page cannot be asked in this way."),
+    413: languages.N_("This is too large to be taken."),
+    415: languages.N_("This kind of data is not taken here."),
+}
+_CANNOT = languages.N_("This request cannot be answered.")
+
+
 def status_of(error: BuckyError) -> int:
     """The HTTP status of an error of ours."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
@@ -56,7 +65,8 @@ def register(app: Flask, log: Log) -> None:
             hint = _("Go back, reload the page and try again.")
             return answer("page-too-old", _("This page was open for too long."), hint, 400)
         if isinstance(error, HTTPException):
-            return answer("http", languages.tr(f"{error.name}."), _("Go back to the list."), error.code or 500)
+            words = languages.tr(_HTTP.get(error.code or 500, _CANNOT))
+            return answer("http", words, _("Go back to the list."), error.code or 500)
         incident = secrets.token_hex(3).upper()
         log.event("page-failed", code=type(error).__name__, incident=incident)
         text = _("Something unexpected happened (incident %(incident)s).", incident=incident)

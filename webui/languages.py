@@ -16,6 +16,7 @@ from babel.dates import format_date
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import Translations
 from flask import Flask, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
@@ -38,6 +39,8 @@ _FIELD = re.compile(r"\{(\w+)\}")
 _SENTENCES = re.compile(r"(?<=[.:!?]) ")
 _DAY = re.compile(r"\b20\d\d-[01]\d-[0-3]\d\b")
 _SCRIPTS = (".js", ".ts")
+_MONEY = re.compile(r"([A-Z]{3}) (\d+\.\d\d)")
+_FIGURE = re.compile(r"\d+\.\d")
 
 
 def register(app: Flask, services: Services) -> None:
@@ -71,6 +74,11 @@ def language() -> str:
 def tr(text: str | None) -> str:
     """An English text of the box in the reader's language; what is not known stays as it is."""
     return _translated(language(), text or "")
+
+
+def in_language(tag: str, text: str) -> str:
+    """An English text of the box in a language that need not be the reader's; or stays English."""
+    return _translated(tag, text) if tag in LANGUAGES else text
 
 
 def english(text: str, words: Iterable[str]) -> str:
@@ -179,7 +187,7 @@ def _translated(tag: str, text: str) -> str:
         return text
     for pattern, string in _templates(tag):
         if match := pattern.fullmatch(text):
-            return string.format(**{name: _field(tag, value) for name, value in match.groupdict().items()})
+            return string.format(**{name: _field(tag, name, value) for name, value in match.groupdict().items()})
     if len(parts := _SENTENCES.split(text)) > 1:
         return " ".join(_translated(tag, part) for part in parts)
     if text.endswith(".") and (known := _translated(tag, text[:-1])) != text[:-1]:
@@ -187,6 +195,10 @@ def _translated(tag: str, text: str) -> str:
     return text
 
 
-def _field(tag: str, value: str) -> str:
-    """What fills a template: words, and days as the language writes them."""
+def _field(tag: str, name: str, value: str) -> str:
+    """What fills a template: words, and days and figures as the language writes them."""
+    if name.endswith("_gb") and _FIGURE.fullmatch(value):  # a release or an address may look like a figure too
+        return str(format_decimal(value, "#,##0.0", locale=tag))
+    if name == "money" and (found := _MONEY.fullmatch(value)):
+        return f"{format_decimal(found[2], '0.00', locale=tag)} {found[1]}"
     return _DAY.sub(lambda day: format_date(date.fromisoformat(day[0]), locale=tag), _translated(tag, value))

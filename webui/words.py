@@ -1,9 +1,11 @@
 """Facts of the archive in plain words for templates."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
+from babel import Locale
 from babel.dates import get_month_names
 from flask_babel import format_date, format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
@@ -15,6 +17,9 @@ from appliance.courier.destinations import Destination
 from appliance.courier.queue import Progress
 from appliance.dicom.names import shown_name
 from appliance.dicom.repair import REPAIRS
+from appliance.dicom.vocabulary import PROTOCOLS
+from appliance.reading.gate import ANY
+from appliance.reading.story import LABELS, Story
 from webui.languages import N_, language, tr
 
 _SEX = {"M": N_("male"), "F": N_("female"), "O": N_("other")}
@@ -41,6 +46,20 @@ _ATTRIBUTES = {
     "rows": "Height",
     "columns": "Width",
 }
+_PRACTICES = {
+    "vet": N_("Veterinary"),
+    "chiro": N_("Chiropractic"),
+    "podiatry": N_("Podiatric"),
+    "human": N_("Human medicine"),
+    ANY: N_("any"),
+}
+_EXAMS = frozenset(protocol.name for protocol in PROTOCOLS)
+_IN_HOUSE = N_("in house")
+_UNITS = ("days", "weeks", "months", "years")
+_AGE = re.compile(rf"(\d{{1,3}}) ({'|'.join(_UNITS)})")
+_COUNT = re.compile(r"\d{1,3}(?!\d)")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+_OF_CODES = ("species", "region", "sex", "neutered")
 _LINE_DOWN = ("unreachable", "stalled")
 _EVIDENCE = {
     "receipt": "by signed receipt",
@@ -74,10 +93,11 @@ def animal(study: Study) -> str:
 def age(study: Study) -> str:
     """'007Y' as '7 years'."""
     text = study.patient_age or ""
-    if len(text) != 4 or not text[:3].isdecimal():
-        return ""
-    number = int(text[:3])
-    match text[3]:
+    return _counted(int(text[:3]), text[3]) if len(text) == 4 and text[:3].isdecimal() else ""
+
+
+def _counted(number: int, unit: str) -> str:
+    match unit.upper():
         case "D":
             return str(ngettext("%(num)s day", "%(num)s days", number))
         case "W":
@@ -87,6 +107,38 @@ def age(study: Study) -> str:
         case "Y":
             return str(ngettext("%(num)s year", "%(num)s years", number))
     return ""
+
+
+def story_age(text: str) -> str:
+    """'7 years', as a request has it from the pictures, in the language of the page; what else was typed as it is."""
+    found = _AGE.fullmatch(text)
+    return _counted(int(found[1]), found[2][0]) if found else text
+
+
+def story_age_typed(text: str) -> str:
+    """What `story_age` made, as the box keeps it; other texts stay as they are."""
+    typed = text.strip().casefold()
+    number = int(found[0]) if (found := _COUNT.match(typed)) else 0
+    unit = next((unit for unit in _UNITS if _counted(number, unit[0]).casefold() == typed), None)
+    return f"{number} {unit}" if unit else text
+
+
+def told(story: Story) -> list[tuple[str, str]]:
+    """Label and text of what a request tells, in the language of the page where the words are the box's own."""
+    return [(tr(LABELS[name]), told_value(name, value)) for name in LABELS if (value := getattr(story, name))]
+
+
+def told_value(name: str, value: str) -> str:
+    """One field of a request in the language of the page."""
+    if name in _OF_CODES:
+        return tr(value)
+    if name == "age":
+        return story_age(value)
+    if name == "wanted_by" and _MOMENT.fullmatch(value):
+        return f"{date(value[:10].replace('-', ''))} {value[11:]}"
+    if name == "weight" and language() != "en":
+        return value.replace(".", ",")
+    return value
 
 
 def patient(study: Study) -> str:
@@ -127,6 +179,33 @@ def month(value: str) -> str:
 def weight(kilograms: float) -> str:
     """In the language's own figures."""
     return f"{kilograms} kg" if language() == "en" else f"{format_decimal(kilograms)} kg"
+
+
+def money(cents: int, currency: str) -> str:
+    """'EUR 45.00', or as the language writes it."""
+    amount = str(format_decimal(cents / 100, "0.00"))
+    return f"{currency} {amount}" if language() == "en" else f"{amount} {currency}"
+
+
+def language_name(tag: str) -> str:
+    """Of a report's language, in that of the page."""
+    text = str(Locale.parse(tag).get_display_name(get_locale()))
+    return text[:1].upper() + text[1:]
+
+
+def practice(kind: str) -> str:
+    """The kind of a practice."""
+    return tr(_PRACTICES.get(kind, kind))
+
+
+def exam(text: str | None) -> str:
+    """What an exam or a study is called: customary names in the language of the page, others as they are."""
+    return tr(text) if text in _EXAMS else text or ""
+
+
+def reader(name: str) -> str:
+    """A reader by its name, or that a case was read in house."""
+    return tr(name) if name == _IN_HOUSE else name
 
 
 def number(value: float) -> str:

@@ -75,10 +75,7 @@ class Protocols:
 
     def put(self, name: str, views: Sequence[str], *, body_part: str = "", modality: str = "DX") -> None:
         """Make or change a protocol; one without views is taken off the list. Raises BadInput."""
-        try:
-            name = valid_name(name.replace("+", "and"))
-        except ValueError as error:
-            raise BadInput(field="Name of the exam", reason=f"allowed: {error}") from None
+        name = _name(name)
         clean = [" ".join(view.split())[:40] for view in views if view.strip()]
         if len(clean) > MAXIMUM_VIEWS:
             raise BadInput(field="Views", reason=f"at most {MAXIMUM_VIEWS}")
@@ -88,3 +85,13 @@ class Protocols:
                 " ON CONFLICT (name) DO UPDATE SET views = excluded.views, body_part = excluded.body_part",
                 [name, modality, body_part, "\n".join(clean)],
             )
+
+
+def _name(text: str) -> str:
+    """Of a customary protocol, or one that a person may give; raises BadInput."""
+    if found := next((p.name for p in PROTOCOLS if p.name.casefold() == text.strip().casefold()), None):
+        return found
+    try:
+        return valid_name(text.replace("+", "and"))
+    except ValueError as error:
+        raise BadInput(field="Name of the exam", reason=f"allowed: {error}") from None

@@ -1,5 +1,6 @@
 """Report templates by species and region, and blocks of text that radiologists put in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.archive.database import Database
@@ -35,8 +36,7 @@ class TextBlock:
     text: str
 
 
-# Begin with these; a service edits them on the page.
-_CUSTOMARY = (
+CUSTOMARY = (
     Template(
         None, "Thorax, dog", "Canine", "Thorax",
         "Positioning and exposure:\nThoracic wall and diaphragm:\nMediastinum and trachea:\n"
@@ -67,6 +67,7 @@ _CUSTOMARY = (
     ),
     Template(None, "Foot", ANY, "Foot", "Alignment (angles):\nBones:\nJoints:\nSoft tissue:", "", ""),
 )  # fmt: skip
+"""Every service begins with these, and edits them on the page."""
 
 
 class Templates:
@@ -77,7 +78,7 @@ class Templates:
 
     def all(self) -> list[Template]:
         """By name; an own template of the same name stands for the customary one, an empty one takes it off."""
-        found = {t.name.casefold(): t for t in _CUSTOMARY}
+        found = {t.name.casefold(): t for t in CUSTOMARY}
         for row in self._database.read.query("SELECT * FROM report_template"):
             found[row["name"].casefold()] = Template(**row)
         return sorted((t for t in found.values() if _texts(t)), key=lambda t: t.name.casefold())
@@ -95,7 +96,7 @@ class Templates:
 
     def put(self, given: dict[str, str]) -> None:
         """Make or change a template by its name; raises BadInput."""
-        name = _name(given.get("name", ""))
+        name = _name(given.get("name", ""), [t.name for t in CUSTOMARY])
         species, region = (given.get(key, "").strip()[:64] or ANY for key in ("species", "region"))
         texts = [_text(given.get(key, "")) for key in ("findings", "impression", "recommendation")]
         language = valid_language(given["language"]) if given.get("language") else ""
@@ -136,7 +137,10 @@ def _texts(template: Template) -> str:
     return template.findings + template.impression + template.recommendation
 
 
-def _name(value: str) -> str:
+def _name(value: str, known: Iterable[str] = ()) -> str:
+    """A name that somebody gave; one that is `known` already is good."""
+    if found := next((name for name in known if name.casefold() == value.strip().casefold()), None):
+        return found
     try:
         return valid_name(value.replace(",", ""))
     except ValueError as error:

@@ -38,6 +38,23 @@ def test_reports_are_counted_for_each_clinic_and_month(app: Flask, clinic: Calla
     assert client.get("/figures.csv?month=2020").status_code == 400
 
 
+def test_the_table_opens_in_a_german_spreadsheet(app: Flask, clinic: Callable[[str], Clinic]) -> None:
+    """Its headings; the English one is for programs."""
+    _ask(clinic("Paw"))
+    client = app.test_client()
+    _log_in(client)
+    _post(client, CASE, f"{CASE}/claim")
+    form = {"findings": "Clear.", "impression": "Normal.", "status": "final", "password": PASSWORD}
+    assert _post(client, CASE, f"{CASE}/sign", **form).status_code == 302
+    (plain,) = csv.DictReader(io.StringIO(client.get("/figures.csv").text))
+    assert (plain["clinic"], plain["reports"]) == ("Paw", "1")
+    told = client.get("/figures.csv", headers={"Accept-Language": "de"}).text
+    assert told.startswith("\ufeff")
+    (row,) = csv.DictReader(io.StringIO(told[1:]), delimiter=";")
+    assert (row["Praxis"], row["Befunde"], row["normal"], row["verspätet"]) == ("Paw", "1", "1", "0")
+    assert "Median in Stunden" in row
+
+
 def test_the_practices_header_and_language_stand_on_the_report(
     app: Flask, clinic: Callable[[str], Clinic], box: Box
 ) -> None:

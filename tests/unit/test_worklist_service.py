@@ -280,9 +280,7 @@ def test_two_readers_never_have_one_case(app: Flask, clinic: Callable[[str], Cli
     assert _post(ben, case, f"{case}/claim").status_code == 302
 
 
-def test_a_report_needs_the_password_and_completes_the_workitem(
-    app: Flask, clinic: Callable[[str], Clinic]
-) -> None:
+def test_a_report_needs_the_password_and_completes_the_workitem(app: Flask, clinic: Callable[[str], Clinic]) -> None:
     """A wrong password keeps what was typed and signs nothing."""
     peer = clinic("Paw")
     study = _ask(peer)

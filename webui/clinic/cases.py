@@ -14,9 +14,11 @@ from appliance.reading.notices import as_json
 from appliance.reading.story import LABELS, URGENCIES, from_form
 from webui.actor import record_study
 from webui.errors import status_of
+from webui.languages import tr
 from webui.roles import needs
 from webui.services import Services
 from webui.vocabulary import regions_offered, species_offered, typed
+from webui.words import money
 
 MAX_NOTE = 4_000
 Answer = Response | tuple[str, int]
@@ -76,7 +78,10 @@ def _prices(services: Services) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for destination in services.destinations.all():
         quotes = {u: services.prices.quote(destination.id, u, month) for u in URGENCIES}
-        found[destination.id] = {u: f"{q.text} ({q.basis})" if q else "" for u, q in quotes.items()}
+        found[destination.id] = {
+            urgency: f"{money(quote.cents, quote.currency)} ({tr(quote.basis)})" if quote else ""
+            for urgency, quote in quotes.items()
+        }
     return found
 
 

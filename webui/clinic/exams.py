@@ -12,7 +12,7 @@ from appliance.exams.exam import FIELDS
 from webui.clinic import today
 from webui.roles import needs
 from webui.services import Services
-from webui.vocabulary import species_offered, species_typed, typed
+from webui.vocabulary import exam_typed, species_offered, species_typed, typed, views_typed
 
 
 def add(pages: Blueprint, services: Services) -> None:
@@ -88,7 +88,7 @@ def _add_changes(pages: Blueprint, services: Services) -> None:
     def put_protocol() -> Response | tuple[str, int]:
         """Make or change what views an exam is expected to have."""
         try:
-            services.protocols.put(request.form.get("name", ""), request.form.get("views", "").splitlines())
+            services.protocols.put(exam_typed(request.form.get("name", "")), views_typed(request.form.get("views", "")))
         except BuckyError as error:
             return _shown(services, error), 400
         return redirect(url_for("clinic.exams"))

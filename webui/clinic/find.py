@@ -9,7 +9,7 @@ from appliance.errors import BadInput
 from webui.clinic.deliveries import deliveries
 from webui.roles import needs
 from webui.services import Services
-from webui.vocabulary import species_offered, species_typed
+from webui.vocabulary import species_offered, species_typed, view_typed
 
 _MOST = 100
 
@@ -44,7 +44,7 @@ def _wanted() -> Wanted:
         words=request.args.get("words", "").strip()[:100],
         patient_id=request.args.get("patient_id", "").strip()[:64],
         species=species_typed(species) if species else "",
-        view=request.args.get("view", "").strip()[:64],
+        view=view_typed(request.args.get("view", ""))[:64],
         first_day=_day("first_day"),
         last_day=_day("last_day"),
         report=known,

@@ -1,7 +1,6 @@
 """What the clinic sets up once for its cases: rules, prices, notices; and the statement of a month."""
 
-import csv
-import io
+from decimal import Decimal
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -11,13 +10,19 @@ from appliance.reading.gate import ANY
 from appliance.reading.prices import StatementLine
 from appliance.reading.story import LABELS, URGENCIES
 from webui.errors import status_of
-from webui.reader.front import month_of, table
+from webui.languages import N_, tr
+from webui.reader.front import month_of
 from webui.roles import needs
 from webui.services import Services
+from webui.tables import Cell, table
 from webui.vocabulary import regions_offered, species_offered, typed
+from webui.words import local_time, reader
 
 PRACTICES = ("vet", "chiro", "podiatry", "human")
-_COLUMNS = ("sent", "reader", "patient", "patient_id", "urgency", "sent_by", "state", "currency", "price", "basis")
+_COLUMNS = (
+    *(N_("sent"), N_("reader"), N_("patient"), N_("patient_id"), N_("urgency"), N_("sent_by"), N_("state")),
+    *(N_("currency"), N_("price"), N_("basis")),
+)
 
 
 def add(pages: Blueprint, services: Services) -> None:
@@ -42,19 +47,14 @@ def _add_statement(pages: Blueprint, services: Services) -> None:
     def statement_table() -> Response:
         """The same as a table."""
         month = month_of(request.args.get("month", ""))
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(_COLUMNS)
-        writer.writerows(_row(line) for line in services.prices.statement(month))
-        return table(text.getvalue(), f"cases-{month}.csv")
+        return table(f"cases-{month}.csv", _COLUMNS, map(_row, services.prices.statement(month)))
 
 
-def _row(line: StatementLine) -> list[str]:
-    cells = [
-        *(line.released_at[:16], line.destination, line.patient_name or "", line.patient_id or "", line.urgency),
-        *(line.released_by, line.state, line.currency, f"{line.cents / 100:.2f}", line.basis),
+def _row(line: StatementLine) -> list[Cell]:
+    return [
+        *(local_time(line.released_at), reader(line.destination), line.patient_name, line.patient_id, tr(line.urgency)),
+        *(line.released_by, tr(line.state), line.currency, Decimal(line.cents).scaleb(-2), tr(line.basis)),
     ]
-    return [f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells]  # no formula for a spreadsheet
 
 
 def _add_rules(pages: Blueprint, services: Services) -> None:

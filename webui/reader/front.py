@@ -1,7 +1,5 @@
 """The front of a reader service: the reading list over all clinics, the clinics, templates, figures."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +19,16 @@ from appliance.reading.report import LANGUAGES, valid_language
 from appliance.reading.statistics import Figures, figures
 from appliance.reading.story import Urgency
 from appliance.reading.workitems import Workitem, Workitems
+from webui.languages import N_
 from webui.reader import pairing, senders, templates
 from webui.roles import needs
 from webui.services import Services
+from webui.tables import table
+
+_COLUMNS = (
+    *(N_("month"), N_("clinic"), N_("reports"), "STAT", N_("urgent"), N_("routine")),
+    *(N_("median_h"), N_("p90_h"), N_("late")),
+)
 
 
 class ClinicArchive(Protocol):
@@ -100,7 +105,7 @@ def _add_clinics(pages: Blueprint, services: Services, service: Service) -> None
             hours=service.hours(),
             letterhead=services.setting("letterhead") or "",
             languages=LANGUAGES,
-            language=services.setting("report_language") or "en",
+            language=templates.report_language(services),
         )
 
 
@@ -117,12 +122,11 @@ def _add_figures(pages: Blueprint, service: Service) -> None:
     def month_table() -> Response:
         """The same, for billing."""
         month = _month()
-        lines = io.StringIO()
-        writer = csv.writer(lines)
-        writer.writerow(["month", "clinic", "reports", "STAT", "urgent", "routine", "median_h", "p90_h", "late"])
-        for row in _figures(service, month):
-            writer.writerow([month, row.clinic, row.reports, *row.by_urgency, row.median_h, row.p90_h, row.late])
-        return table(lines.getvalue(), f"reports-{month}.csv")
+        rows = [
+            [month, row.clinic, row.reports, *row.by_urgency, row.median_h, row.p90_h, row.late]
+            for row in _figures(service, month)
+        ]
+        return table(f"reports-{month}.csv", _COLUMNS, rows)
 
 
 def _gather(service: Service) -> tuple[list[Listed], list[tuple[Clinic, Workitem]]]:
@@ -155,10 +159,3 @@ def _month() -> str:
 def month_of(text: str) -> str:
     """A month like 2026-11, the present one if none is given; raises BadInput."""
     return valid_month(text or stamp()[:7])
-
-
-def table(content: str, name: str) -> Response:
-    """A CSV file to keep."""
-    answer = Response(content, content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -14,10 +15,12 @@ from appliance.reading.report import LANGUAGES, STATUSES, Report, Status, valid_
 from webui.actor import record_study
 from webui.errors import status_of
 from webui.reader import templates
+from webui.reader.templates import report_language
 from webui.reports import shown_reports
 from webui.roles import needs
 from webui.services import Services
 from webui.viewing import viewing
+from webui.vocabulary import template_shown
 
 MAX_TEXT = 50_000
 _OF_THE_FRONT = {
@@ -107,7 +110,7 @@ def _add_writing(pages: Blueprint, services: Services) -> None:
         """Keep what is typed so far."""
         found = services.cases.case(study_id)
         if not _holds(services, found):
-            return {"message": "Somebody else has this case."}, 409
+            return {"message": _("Somebody else has this case.")}, 409
         fields = {name: _text(value) for name, value in request.form.items()}
         return {"saved_at": services.drafts.save(study_id, fields, current_user.name)}, 200
 
@@ -160,13 +163,8 @@ def _report(services: Services, form: Mapping[str, str]) -> Report:
         signed_at=now(),
         status=status,
         critical="critical" in form,
-        language=valid_language(form.get("language") or _language(services)),
+        language=valid_language(form.get("language") or report_language(services)),
     )
-
-
-def _language(services: Services) -> str:
-    """What this service writes in, unless a template or a person says otherwise."""
-    return services.setting("report_language") or "en"
 
 
 def _holds(services: Services, case: Case) -> bool:
@@ -199,10 +197,13 @@ def _facts(services: Services, study_id: int) -> dict[str, object]:
         "holds": _holds(services, found),
         "statuses": services.desk.statuses(study_id),
         "draft": draft,
-        "templates": services.templates.fitting(story.species or study.patient_species_description or "", story.region),
+        "templates": [
+            template_shown(t, report_language(services))
+            for t in services.templates.fitting(story.species or study.patient_species_description or "", story.region)
+        ],
         "blocks": services.templates.blocks(),
         "languages": LANGUAGES,
-        "language": _language(services),
+        "language": report_language(services),
         "list_address": _list_address(services, study_id),
     }
 

@@ -7,8 +7,10 @@ from werkzeug.wrappers import Response
 
 from appliance.errors import BuckyError
 from appliance.reading.report import LANGUAGES
+from appliance.reading.templates import Template
 from webui.roles import needs
 from webui.services import Services
+from webui.vocabulary import template_shown, template_typed
 
 
 def add(pages: Blueprint, services: Services) -> None:
@@ -18,9 +20,9 @@ def add(pages: Blueprint, services: Services) -> None:
         blocks = services.templates.blocks()
         return render_template(
             "reader/templates.html",
-            templates=services.templates.all(),
+            templates=[template_shown(t, report_language(services)) for t in services.templates.all()],
             blocks=blocks,
-            chosen=typed or services.templates.named(request.args.get("change", "")),
+            chosen=typed or _chosen(services),
             block=next((b for b in blocks if b.name == request.args.get("block")), None),
             languages=LANGUAGES,
             error=error,
@@ -37,7 +39,7 @@ def add(pages: Blueprint, services: Services) -> None:
     def put_template() -> Response | tuple[str, int]:
         """Make or change a template."""
         try:
-            services.templates.put(dict(request.form))
+            services.templates.put(template_typed(request.form))
         except BuckyError as error:
             return shown(error, request.form), 400
         return redirect(url_for("reader.report_templates"))
@@ -51,3 +53,13 @@ def add(pages: Blueprint, services: Services) -> None:
         except BuckyError as error:
             return shown(error), 400
         return redirect(url_for("reader.report_templates"))
+
+
+def report_language(services: Services) -> str:
+    """What this service writes in, unless a template or a person says otherwise."""
+    return services.setting("report_language") or services.setting("language") or "en"
+
+
+def _chosen(services: Services) -> Template | None:
+    found = services.templates.named(template_typed({"name": request.args.get("change", "")})["name"])
+    return template_shown(found, report_language(services)) if found else None
