@@ -77,10 +77,10 @@ def beat(client: Any, box: Simulated, number: int) -> None:
     box.told = msgspec.json.decode(answer.data, type=HeartbeatReply)
 
 
-def tell_release(client: Any, box: Simulated, *, done: bool) -> None:
+def tell_release(client: Any, box: Simulated, *, done: bool, reason: str = "") -> None:
     """What became of the release that the box was told of."""
     assert box.told is not None
-    answer = _post(client, box, "outcome/release", msgspec.json.encode(Outcome(box.told.release_version, done)))
+    answer = _post(client, box, "outcome/release", msgspec.json.encode(Outcome(box.told.release_version, done, reason)))
     assert answer.status_code == 200
 
 

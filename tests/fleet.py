@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import msgspec
-from flask import request
+from flask import Response, request
 
 from provisioning.agent.membership import Membership
 from provisioning.fleet.service import Config, Fleet
@@ -32,11 +32,14 @@ class Service:
         self.port = 0
         self.heard: list[bytes] = []
         """What came over the line: of each request the address, the headers and the body."""
+        self.broken = ""
+        """Answers under this path break off in the middle, as on a bad line."""
 
     def start(self) -> "Service":
         """Listen, on the same port after a stop."""
         app = self.fleet.app()
         app.before_request(self._listen)
+        app.after_request(self._break_off)
         self._server = TlsServer(app, self.fleet.authority, HOST, self.port)
         self.port = self._server.port
         threading.Thread(target=self._server.serve, daemon=True).start()
@@ -44,6 +47,13 @@ class Service:
 
     def _listen(self) -> None:
         self.heard.append(f"{request.url}\n{request.headers}".encode() + request.get_data())
+
+    def _break_off(self, answer: Response) -> Response:
+        if self.broken and request.path.startswith(self.broken):
+            answer.direct_passthrough = False
+            whole = answer.get_data()
+            answer.response, answer.headers["Content-Length"] = [whole[: len(whole) // 2]], str(len(whole))
+        return answer
 
     def stop(self) -> None:
         """Close the port."""

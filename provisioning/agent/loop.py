@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from appliance.clock import moment, now, stamp
@@ -27,7 +28,7 @@ from provisioning.protocol.documents import (
     open_document,
 )
 from provisioning.protocol.messages import HEARTBEAT_S, SUPPORT_POLL_S, Heartbeat, HeartbeatReply, Outcome
-from provisioning.protocol.refused import DocumentRefused, NotKnown
+from provisioning.protocol.refused import DocumentRefused, NotKnown, NotManaged, NotNewer, NotTaken
 
 TRIAL_POLL_S = LOOK_S = 2.0
 ENROL_AGAIN_S = 3600.0
@@ -204,29 +205,31 @@ class Agent:
 
     def _update(self, document: ReleaseDocument) -> None:
         """Switch to another release when the clinic is closed and no picture is on its way in."""
-        if not self._releases.managed:
+        try:
+            bundle = self._brought(document.release)
+        except (ReleaseRefused, NotTaken) as error:
             self._memory.begin("release", document.version, "release")
-            self._memory.finish("release", document.version, done=False, reason="not-managed")
-        elif document.release in (self._releases.current, self._box.release):
+            self._memory.finish("release", document.version, done=False, reason=error.code)
+            return
+        if self._box.quiet_hours() and not self._box.busy():
             self._memory.begin("release", document.version, "release")
-            self._memory.finish("release", document.version, done=True)
-        else:
-            try:
-                bundle = self._releases.fetch(document.release, self._line(self._box.settings().vendor_url))
-                if bundle and not self._images.managed:
-                    raise ReleaseRefused(reason="nothing here installs images")
-            except BuckyError as error:
-                self._memory.begin("release", document.version, "release")
-                self._memory.finish("release", document.version, done=False, reason=error.code)
+            self._box.record("software-set", f"release {document.release} on trial")
+            if bundle:
+                self._images.hand_over(bundle, document.release, document.version)
                 return
-            if self._box.quiet_hours() and not self._box.busy():
-                self._memory.begin("release", document.version, "release")
-                self._box.record("software-set", f"release {document.release} on trial")
-                if bundle:
-                    self._images.hand_over(bundle, document.release, document.version)
-                    return
-                self._releases.switch(document.release, document.version)
-                self._restart()
+            self._releases.switch(document.release, document.version)
+            self._restart()
+
+    def _brought(self, release: str) -> Path | None:
+        """A release in its folder, or the bundle; raises ReleaseRefused, NotTaken, and LinkDown to try again."""
+        if not self._releases.managed:
+            raise NotManaged
+        if not self._releases.is_newer(release, self._box.release):
+            raise NotNewer
+        bundle = self._releases.fetch(release, self._line(self._box.settings().vendor_url))
+        if bundle and not self._images.managed:
+            raise ReleaseRefused(reason="nothing here installs images")
+        return bundle
 
     def _settle_image(self) -> None:
         """The installer restarts the device, or says why not; what is told is of a start before or of this one."""

@@ -8,6 +8,7 @@
 import compileall
 import json
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import requests
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, RepositoryError
 from tuf.ngclient import FetcherInterface, Updater
 
 from appliance.clock import moment, now, stamp
@@ -23,9 +24,13 @@ from appliance.errors import BuckyError
 from appliance.files import sync_folder
 from provisioning.agent.link import Link
 from provisioning.protocol.identity import keep
+from provisioning.protocol.refused import LinkDown
+from provisioning.protocol.versions import version_number
 
 CONFIRM_S = 600.0
 _CHUNK = 64 * 1024
+_VERSION = re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)
+"""As the device's start reads it (firmware/system, `release`)."""
 
 
 class ReleaseRefused(BuckyError):
@@ -56,6 +61,14 @@ class Releases:
         """The release that the next start runs."""
         return self._current.readlink().name
 
+    def is_newer(self, release: str, running: str) -> bool:
+        """Whether a release is later than the one that runs and the one to run next; raises ReleaseRefused."""
+        known = [running, self.current] if self.current[:1].isdigit() else [running]  # 'image' is the image's own
+        try:
+            return version_number(release) > max(map(version_number, known))
+        except ValueError:
+            raise ReleaseRefused(reason="its name") from None
+
     @property
     def on_trial(self) -> bool:
         """Whether a switch waits for its confirmation."""
@@ -64,10 +77,8 @@ class Releases:
     def fetch(self, release: str, link: Link) -> Path | None:
         """Bring a release into its folder, proven by TUF; the bundle, where it is one of a whole slot.
 
-        Raises ReleaseRefused.
+        Raises ReleaseRefused, and LinkDown for a line that broke on the way.
         """
-        if not release or "/" in release or release.startswith("."):
-            raise ReleaseRefused(reason="its name")
         bundle = self.folder / f"{release}.raucb"
         if (self.folder / release).exists():
             return None
@@ -88,9 +99,9 @@ class Releases:
             if target.path.endswith(bundle.suffix):
                 return file.rename(bundle)
             self._unpack(file, release)
-        except RepositoryError as error:
-            raise ReleaseRefused(reason=type(error).__name__) from None
-        except (DownloadError, OSError, tarfile.TarError) as error:
+        except (DownloadError, requests.RequestException) as error:
+            raise (ReleaseRefused if _is_for_good(error) else LinkDown)(reason=type(error).__name__) from None
+        except (RepositoryError, OSError, tarfile.TarError) as error:
             raise ReleaseRefused(reason=type(error).__name__) from None
         else:
             return None
@@ -117,6 +128,8 @@ class Releases:
         shutil.rmtree(part, ignore_errors=True)
         with tarfile.open(file) as archive:
             archive.extractall(part, filter="data")
+        if version_in(part) != release:
+            raise ReleaseRefused(reason="another version is inside")
         compileall.compile_dir(part, quiet=2)  # the roles may only read here
         os.sync()
         part.rename(self.folder / release)
@@ -166,6 +179,21 @@ class _Fetcher(FetcherInterface):
         if answer.status_code != requests.codes.ok:
             raise DownloadHTTPError("not there", answer.status_code)
         return answer.iter_content(_CHUNK)
+
+
+def _is_for_good(error: Exception) -> bool:
+    """Whether it would be the same the next time: what is not there, or is longer than it may be."""
+    missing = isinstance(error, DownloadHTTPError) and error.status_code == requests.codes.not_found
+    return missing or isinstance(error, DownloadLengthMismatchError)
+
+
+def version_in(folder: Path) -> str:
+    """The version that the product in a folder says of itself, empty for none."""
+    try:
+        found = _VERSION.search((folder / "appliance" / "__init__.py").read_text())
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return found[1] if found else ""
 
 
 def _point(link: Path, release: str) -> None:

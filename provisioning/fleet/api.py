@@ -125,7 +125,7 @@ class Api:
         outcome = _body(Outcome)
         self._documents.note_outcome(g.serial, kind, outcome)
         if kind == "release" and not outcome.done:
-            self._rollouts.returned(g.serial)
+            self._rollouts.refused(g.serial, outcome.version, outcome.reason)
         return _answer({})
 
     def _diagnostics(self) -> Response:

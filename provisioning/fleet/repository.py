@@ -17,6 +17,7 @@ from appliance.clock import now
 from appliance.errors import BadInput
 from provisioning.fleet.documents import load_signer
 from provisioning.protocol.identity import keep
+from provisioning.protocol.versions import version_number
 
 ROOT_KEYS, ROOT_THRESHOLD = 3, 2
 _LIFE = {Root.type: 365, Targets.type: 180, Snapshot.type: 14, Timestamp.type: 3}  # days
@@ -63,7 +64,14 @@ class Repository:
         self._write("timestamp", Metadata(Timestamp(expires=_expires(Timestamp))), [online])
 
     def add(self, release: str, file: Path, offline: Path) -> str:
-        """Sign a release (a wheelhouse in .tar.gz or a RAUC bundle) with the targets key; returns its target's name."""
+        """Sign a release (the product in .tar.gz or a RAUC bundle) with the targets key; returns its target's name.
+
+        Raises BadInput.
+        """
+        try:
+            version_number(release)
+        except ValueError as error:
+            raise BadInput(field="Release", reason=error) from None
         name = f"bucky-{release}{''.join(file.suffixes[-2:]) if file.suffix == '.gz' else file.suffix}"
         metadata: Metadata[Targets] = Metadata.from_file(str(self.metadata / "targets.json"))
         if name in metadata.signed.targets:

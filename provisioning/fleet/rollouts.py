@@ -7,7 +7,7 @@ import hashlib
 import time
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from appliance.clock import moment, now, stamp
@@ -15,8 +15,8 @@ from appliance.errors import BadInput
 from provisioning.fleet import audit
 from provisioning.fleet.documents import Documents
 from provisioning.fleet.store import Store
-from provisioning.fleet.tables import Box, Rollout, RolloutBox
-from provisioning.protocol.refused import NoSuch
+from provisioning.fleet.tables import Box, Document, Rollout, RolloutBox
+from provisioning.protocol.refused import NoSuch, NotManaged, NotNewer
 
 RINGS = (1, 10, 50, 100)
 STOP_PERCENT = 2.0
@@ -25,6 +25,7 @@ LOOK_S = 10.0
 """While nothing is rolled out, heartbeats do not ask the database for it each time."""
 SILENT_S = 2 * 3600
 """A box that was there, was offered a release and is not heard for so long counts against it."""
+_NOT_TAKEN = (NotManaged.code, NotNewer.code)
 
 
 def place(release: str, serial: str) -> float:
@@ -68,7 +69,7 @@ class Rollouts:
                 raise NoSuch(what="serial number")
             box.pinned = release
             audit.record(session, who, "pinned" if release else "unpinned", serial)
-            if release:
+            if release and release != box.release:
                 self._documents.offer_release(session, serial, release, who=who)
 
     def heard(self, session: Session, box: Box) -> None:
@@ -90,12 +91,19 @@ class Rollouts:
             if not known:
                 self._documents.offer_release(session, box.serial, rollout.release, who=audit.SERVICE)
 
-    def returned(self, serial: str) -> None:
-        """A box could not run the release it was offered last, and stays with, or is back at, the one before."""
-        query = select(RolloutBox).where(RolloutBox.serial == serial).order_by(RolloutBox.rollout_id.desc()).limit(1)
+    def refused(self, serial: str, number: int, reason: str) -> None:
+        """A box stays with, or is back at, the release before the one of a document; why, as it told.
+
+        That it runs a newer one, or none of ours, does not count against the release.
+        """
         with self._store.write() as session:
-            if found := session.scalars(query).first():
+            release = session.get_one(Document, (serial, "release", number)).body["release"]
+            query = select(RolloutBox).join(Rollout, Rollout.id == RolloutBox.rollout_id)
+            found = session.scalars(query.where(RolloutBox.serial == serial, Rollout.release == release)).first()
+            if found and reason not in _NOT_TAKEN:
                 found.outcome = "returned"
+            elif found and found.outcome is None:
+                found.outcome = "aside"
 
     def advance(self) -> None:
         """Look at the running rollout: halt it, let the next ring begin, or end it."""
@@ -122,9 +130,10 @@ class Rollouts:
 
 
 def _counts(session: Session, rollout: Rollout) -> tuple[int, int]:
-    """Boxes offered, and those of them that returned or fell silent after the offer."""
+    """Boxes offered but those aside, and those of them that returned or fell silent after the offer."""
     mine = RolloutBox.rollout_id == rollout.id
-    offered = session.scalar(select(func.count()).select_from(RolloutBox).where(mine)) or 0
+    shows = or_(RolloutBox.outcome.is_(None), RolloutBox.outcome != "aside")
+    offered = session.scalar(select(func.count()).select_from(RolloutBox).where(mine, shows)) or 0
     returned = session.scalar(
         select(func.count()).select_from(RolloutBox).where(mine, RolloutBox.outcome == "returned")
     )

@@ -123,7 +123,7 @@ class RolloutBox(Base):
     serial: Mapped[str] = mapped_column(ForeignKey("box.serial"), primary_key=True)
     offered_at: Mapped[str]
     outcome: Mapped[str | None]
-    """good, returned; NULL while nothing was heard."""
+    """good, returned, aside (the release was not for this box); NULL while nothing was heard."""
 
 
 class Staff(Base):

@@ -48,6 +48,8 @@ REASONS = {
     "no-vendor": "With these settings the box did not reach us; it went back to those before.",
     "no-door": "With these settings no X-ray unit got in; the box went back to those before.",
     "not-managed": "This machine’s software is not managed by the box.",
+    "not-newer": "The box runs this release or a newer one already and stays with it. There is no way back to an older "
+    "release: mend it under a new number.",
     "returned": "The release did not stand its check; the box is back at the one before.",
     "release-refused": "The release did not come whole and proven.",
     "unit-silent": "Nothing answers there. Is the unit on? Address and port are entered by the clinic.",

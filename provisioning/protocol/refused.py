@@ -40,6 +40,26 @@ class LinkDown(BuckyError):
     hint = "Pictures are taken and sent all the same. The box tries again by itself."
 
 
+class NotTaken(BuckyError):
+    """A release that is not for this box; that says nothing against the release."""
+
+    hint = "The box stays with the release it has. The vendor is told of it."
+
+
+class NotManaged(NotTaken):
+    """The software of this machine does not come by the link."""
+
+    code = "not-managed"
+    message = "The releases of this machine do not come from the vendor."
+
+
+class NotNewer(NotTaken):
+    """A release no later than the one that runs: on a box the number only rises, as those of documents do."""
+
+    code = "not-newer"
+    message = "The release is not newer than the one that runs."
+
+
 class NoSuch(NotFound):
     """A serial, a rollout or a document that the service does not have."""
 

@@ -18,7 +18,7 @@ from provisioning.fleet.label import print_label
 from provisioning.fleet.rollouts import RINGS, place
 from provisioning.fleet.service import Config, Fleet
 from provisioning.fleet.tables import Box, Event, Rollout, RolloutBox, Staff
-from tests.crowd import Simulated, beat, make_boxes
+from tests.crowd import Simulated, beat, make_boxes, tell_release
 
 PASSWORD = "correct horse battery"
 
@@ -98,6 +98,46 @@ def test_a_ring_in_which_boxes_return_or_fall_silent_is_the_last(fleet: Fleet, h
     ((rollout, _, bad),) = fleet.rollouts.all()
     assert (rollout.state, rollout.ring, bad) == ("halted", ring, 1)
     assert "1 of" in rollout.reason
+
+
+def _to_all(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, count: int) -> list[Simulated]:
+    """Boxes that were all offered 1.1."""
+    monkeypatch.setattr("provisioning.fleet.rollouts.RINGS", (100, 100, 100, 100))
+    boxes = make_boxes(fleet, count)
+    fleet.rollouts.start("1.1", who="sue", soak_s=0)
+    _beat_all(fleet, boxes, 1)
+    assert _offered(boxes) == boxes
+    return boxes
+
+
+def test_boxes_that_a_release_is_not_for_neither_count_against_it_nor_for_it(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One return of forty boxes that took it is two in a hundred, however many have a newer one."""
+    boxes, client = _to_all(fleet, monkeypatch, 100), fleet.app().test_client()
+    for number, box in enumerate(boxes[:60]):
+        tell_release(client, box, done=False, reason=("not-newer", "not-managed")[number % 2])
+    assert fleet.rollouts.all()[0][1:] == (40, 0)
+    tell_release(client, boxes[99], done=False, reason="returned")
+    assert fleet.rollouts.all()[0][1:] == (40, 1)
+    fleet.rollouts.advance()
+    assert fleet.rollouts.all()[0][0].state == "halted"
+
+
+def test_what_became_of_a_release_is_counted_for_that_release(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box that took it and could not run another one is a good one; a late return is a return all the same."""
+    (first, second), client = _to_all(fleet, monkeypatch, 2), fleet.app().test_client()
+    for box in (first, second):
+        box.release = "1.1"
+        beat(client, box, 2)
+    fleet.rollouts.pin(first.serial, "1.2", who="sue")
+    beat(client, first, 3)
+    tell_release(client, first, done=False, reason="returned")
+    assert fleet.rollouts.all()[0][1:] == (2, 0)
+    tell_release(client, second, done=False, reason="not-newer")
+    assert fleet.rollouts.all()[0][1:] == (2, 0)
+    fleet.rollouts.refused(second.serial, 1, "returned")
+    assert fleet.rollouts.all()[0][1:] == (2, 1)
 
 
 def test_the_services_audit_shows_any_change_and_gap(fleet: Fleet) -> None:

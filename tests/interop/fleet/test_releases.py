@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata
 
 from appliance.clock import now, stamp
+from appliance.errors import BadInput
 from appliance.settings import load
 from appliance.wiring import Box
 from appliance.wiring.agent import build_agent
@@ -35,12 +36,13 @@ def service(tmp_path: Path) -> Iterator[Service]:
     made.stop()
 
 
-def _archive(folder: Path, release: str) -> Path:
-    content = folder / f"VERSION-{release}"
-    content.write_text(release)
+def _archive(folder: Path, release: str, *, inside: str = "") -> Path:
+    """The product in a release: so much of it as the box looks at."""
+    content = folder / f"{release}.py"
+    content.write_text(f'__version__ = "{inside or release}"\n')
     path = folder / f"{release}.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
-        archive.add(content, "VERSION")
+        archive.add(content, "appliance/__init__.py")
     return path
 
 
@@ -76,12 +78,21 @@ def test_a_signed_release_comes_whole(service: Service, releases: tuple[Releases
     """Into a folder beside the one that runs."""
     box, membership = releases
     box.fetch("1.1", membership.link(""))
-    assert (box.folder / "1.1" / "VERSION").read_text() == "1.1"
+    assert (box.folder / "1.1" / "appliance" / "__init__.py").read_text() == '__version__ = "1.1"\n'
     assert box.current == "1.0"
     with pytest.raises(ReleaseRefused):
         box.fetch("1.2", membership.link(""))
+
+
+def test_a_release_that_is_another_inside_is_refused(
+    service: Service, releases: tuple[Releases, Membership], tmp_path: Path
+) -> None:
+    """The device starts by the version inside, and would go on with its own release."""
+    box, membership = releases
+    service.fleet.repository.add("1.2", _archive(tmp_path, "1.2", inside="1.0"), service.offline)
     with pytest.raises(ReleaseRefused):
-        box.fetch("../1.1", membership.link(""))
+        box.fetch("1.2", membership.link(""))
+    assert not (box.folder / "1.2").exists()
 
 
 @pytest.mark.parametrize("fault", ["old", "expired", "tampered", "under-signed", "stranger", "other-bytes"])
@@ -160,9 +171,9 @@ def _agent(service: Service, data: Path, **given: object) -> Agent:
     return agent
 
 
-def _offer(service: Service) -> int:
+def _offer(service: Service, release: str = "1.1") -> int:
     with service.fleet.store.write() as session:
-        return service.fleet.documents.offer_release(session, SERIAL, "1.1", who="sue")
+        return service.fleet.documents.offer_release(session, SERIAL, release, who="sue")
 
 
 def _outcome(service: Service, number: int) -> tuple[str | None, str]:
@@ -232,3 +243,91 @@ def test_a_halt_takes_the_offer_back_from_boxes_that_wait_for_their_evening(
     service.fleet.rollouts.start("1.2", who="sue")
     agent.run_once()
     assert box.current == "1.2"
+
+
+@pytest.mark.parametrize("release", ["0.9", "1.0", "1.9", "1.10"])
+def test_a_release_that_is_not_newer_is_refused_and_counts_for_nothing(
+    service: Service,
+    releases: tuple[Releases, Membership],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    release: str,
+) -> None:
+    """Older than or the same as what runs, by number and not by letter: never switched to, never said to be done."""
+    box, _ = releases
+    monkeypatch.setattr("provisioning.fleet.rollouts.RINGS", (100, 100, 100, 100))
+    service.fleet.repository.add(release, _archive(tmp_path, release), service.offline)
+    agent = _agent(service, tmp_path / "box", release="1.10")
+    service.fleet.rollouts.start(release, who="sue", soak_s=0)
+    agent.run_once()
+    agent.run_once()
+    assert box.current == "1.0"
+    assert not (box.folder / "pending").exists()
+    if release != "1.10":  # a box that runs it already is not offered it
+        assert _outcome(service, 1) == ("refused", "not-newer")
+    for _ in range(4):
+        service.fleet.rollouts.advance()
+    ((rollout, offered, bad),) = service.fleet.rollouts.all()
+    assert (rollout.state, offered, bad) == ("done", int(release == "1.10"), 0)
+
+
+def test_a_release_older_than_the_one_to_run_next_is_refused(
+    service: Service, releases: tuple[Releases, Membership], tmp_path: Path
+) -> None:
+    """Until the agent itself starts anew it is of the release before."""
+    box, _ = releases
+    (box.folder / "1.2").mkdir()
+    box.switch("1.2", 1)
+    box.settle(healthy=True)
+    agent = _agent(service, tmp_path / "box", release="1.0")
+    agent.run_once()
+    number = _offer(service, "1.1")
+    agent.run_once()
+    assert box.current == "1.2"
+    assert _outcome(service, number) == ("refused", "not-newer")
+
+
+@pytest.mark.parametrize("release", ["../1.1", "image", ""])
+def test_a_release_whose_name_is_no_number_is_refused(
+    service: Service, releases: tuple[Releases, Membership], tmp_path: Path, release: str
+) -> None:
+    """Whatever the service signs for it; the keys of releases do not sign one either."""
+    agent = _agent(service, tmp_path / "box")
+    agent.run_once()
+    number = _offer(service, release)
+    agent.run_once()
+    assert _outcome(service, number) == ("refused", "release-refused")
+    with pytest.raises(BadInput):
+        service.fleet.repository.add(release, _archive(tmp_path, "1.3"), service.offline)
+
+
+def test_a_line_that_breaks_in_the_middle_of_a_release_is_tried_again(
+    service: Service, releases: tuple[Releases, Membership], tmp_path: Path
+) -> None:
+    """A clinic with a bad line says nothing against the release."""
+    box, _ = releases
+    agent = _agent(service, tmp_path / "box")
+    agent.run_once()
+    number = _offer(service)
+    for part in ("/v1/releases/targets", "/v1/releases/metadata"):
+        service.broken = part
+        agent.run_once()
+        assert _outcome(service, number) == (None, "")
+        assert not (box.folder / "1.1").exists()
+    service.broken = ""
+    agent.run_once()
+    assert box.current == "1.1"
+
+
+def test_a_box_that_is_pinned_to_what_it_runs_is_told_nothing(
+    service: Service, releases: tuple[Releases, Membership], tmp_path: Path
+) -> None:
+    """To another release it goes, and later rollouts pass it by."""
+    box, _ = releases
+    agent = _agent(service, tmp_path / "box", release="1.0")
+    agent.run_once()
+    service.fleet.rollouts.pin(SERIAL, "1.0", who="sue")
+    assert service.row().versions == {}
+    service.fleet.rollouts.pin(SERIAL, "1.1", who="sue")
+    agent.run_once()
+    assert box.current == "1.1"
