@@ -25,6 +25,13 @@ from provisioning.fleet.staff import ROLES, authenticator_address
 Args = argparse.Namespace
 _OFFLINE = (["--offline"], {"type": Path, "required": True, "metavar": "DIR", "help": "folder of the offline keys"})
 _VALUES = (["values"], {"nargs": "*", "metavar": "KEY=VALUE"})
+_MENDINGS = {
+    "block": "shut the person out",
+    "unblock": "let the person in again",
+    "remove": "end the account",
+    "password": "a new password, from standard input, for who forgot theirs",
+    "authenticator": "a new secret, printed once, for who lost theirs",
+}
 _SERIAL = (["serial"], {"metavar": "SERIAL"})
 
 
@@ -137,11 +144,15 @@ def retire(args: Args, fleet: Fleet) -> None:
 
 
 def staff(args: Args, fleet: Fleet) -> None:
-    """Add, block or remove an account; the password comes on standard input."""
+    """Add, block or remove an account, or mend one; a password comes on standard input."""
     if args.remove:
         fleet.people.remove(args.name, who=_who())
     elif args.block or args.unblock:
         fleet.people.block(args.name, blocked=args.block, who=_who())
+    elif args.authenticator:
+        print(authenticator_address(args.name, fleet.people.new_authenticator(args.name, who=_who())))
+    elif args.password:
+        fleet.people.set_password(args.name, sys.stdin.readline().rstrip("\n"), who=_who())
     else:
         password = sys.stdin.readline().rstrip("\n")
         print(authenticator_address(args.name, fleet.people.add(args.name, args.role, password, who=_who())))
@@ -277,12 +288,12 @@ ACTS: dict[str, tuple[str, Callable[[Args, Fleet], None], list[Argument]]] = {
         ],
     ),
     "staff": (
-        "add, block or remove an account",
+        "add, mend, block or remove an account",
         staff,
         [
             (["name"], {}),
             (["--role"], {"default": "support", "choices": ROLES}),
-            *(([flag], {"action": "store_true"}) for flag in ("--block", "--unblock", "--remove")),
+            *(([f"--{act}"], {"action": "store_true", "help": meaning}) for act, meaning in _MENDINGS.items()),
         ],
     ),
     "audit": ("check and show the audit", check_audit, [(["--last"], {"type": int, "default": 50})]),

@@ -2,22 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import segno
-from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFProtect
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.errors import BadInput, BuckyError
 from appliance.settings import KEYS
-from provisioning.fleet import audit, health, words
+from provisioning.fleet import audit, entry, health, people_pages, words
+from provisioning.fleet.entry import me, needs, role_at
 from provisioning.fleet.registry import find
 from provisioning.fleet.rollouts import RINGS
-from provisioning.fleet.staff import MEANINGS, MIN_PASSWORD, authenticator_address, includes
+from provisioning.fleet.staff import includes
 from provisioning.fleet.support import reports
 from provisioning.fleet.tables import Clinic
 from provisioning.protocol.commands import BY_NAME, WORDS, Command
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 PAGE = 100
 _ORDER = {"bad": 0, "busy": 1, "good": 2}
-View = Callable[..., Any]
 
 
 def add(app: Flask, fleet: "Fleet") -> None:
@@ -36,38 +33,19 @@ def add(app: Flask, fleet: "Fleet") -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(app.blueprints["api"])
     pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
-    _add_log_in(pages, fleet)
+    entry.add(pages, fleet)
     _add_boxes(pages, fleet)
     _add_acts(pages, fleet)
     _add_rollouts(pages, fleet)
-    _add_people(pages, fleet)
+    people_pages.add(pages, fleet)
     pages.after_request(_secure)
-    pages.app_context_processor(
-        lambda: {"words": words, "may": lambda least: includes(_role(fleet) or "watcher", least)}
-    )
+    pages.app_context_processor(lambda: _known(role_at(fleet)))
     app.register_blueprint(pages)
 
 
-def _role(fleet: "Fleet") -> str | None:
-    return fleet.people.role_of(session.get("name", "")) if "name" in session else None
-
-
-def needs(fleet: "Fleet", least: str) -> Callable[[View], View]:
-    """Let in who has at least this role at the moment of the request."""
-
-    def wrap(view: View) -> View:
-        @wraps(view)
-        def guarded(**given: Any) -> Any:
-            role = _role(fleet)
-            if role is None:
-                return redirect(url_for("console.log_in"))
-            if not includes(role, least):
-                abort(403)
-            return view(**given)
-
-        return guarded
-
-    return wrap
+def _known(role: str | None) -> dict[str, Any]:
+    """What every page may ask: who looks, and what they may."""
+    return {"words": words, "name": me() if role else "", "may": lambda least: includes(role or "watcher", least)}
 
 
 def _secure(response: Response) -> Response:
@@ -76,29 +54,6 @@ def _secure(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers.setdefault("Cache-Control", "no-store")
     return response
-
-
-def _add_log_in(pages: Blueprint, fleet: "Fleet") -> None:
-    @pages.route("/login", methods=["GET", "POST"])
-    def log_in() -> AnyResponse | str | tuple[str, int]:
-        """Name, password and the number of the authenticator."""
-        if request.method == "GET":
-            return render_template("login.html", error=None)
-        form = request.form
-        try:
-            fleet.people.log_in(form.get("name", ""), form.get("password", ""), form.get("number", "").strip())
-        except BuckyError as error:
-            return render_template("login.html", error=error), 403
-        session.clear()
-        session.permanent = True  # for so many hours, see the application's settings
-        session["name"] = form["name"]
-        return redirect(url_for("console.boxes"))
-
-    @pages.post("/logout")
-    def log_out() -> AnyResponse:
-        """End the session."""
-        session.clear()
-        return redirect(url_for("console.log_in"))
 
 
 def _add_boxes(pages: Blueprint, fleet: "Fleet") -> None:
@@ -146,11 +101,11 @@ def _add_boxes(pages: Blueprint, fleet: "Fleet") -> None:
 
 def _add_acts(pages: Blueprint, fleet: "Fleet") -> None:
     acts: dict[str, tuple[str, Callable[[str, Mapping[str, str]], object]]] = {
-        "command": ("support", lambda s, f: fleet.documents.send_command(s, command_from(f), who=_me())),
-        "settings": ("support", lambda s, f: fleet.documents.set_settings(s, settings_from(f), who=_me())),
-        "pin": ("releaser", lambda s, f: fleet.rollouts.pin(s, f.get("release") or None, who=_me())),
-        "replace": ("owner", lambda s, f: fleet.registry.replace(s, f.get("by", ""), who=_me())),
-        "revoke": ("owner", lambda s, f: fleet.registry.revoke(s, who=_me())),
+        "command": ("support", lambda s, f: fleet.documents.send_command(s, command_from(f), who=me())),
+        "settings": ("support", lambda s, f: fleet.documents.set_settings(s, settings_from(f), who=me())),
+        "pin": ("releaser", lambda s, f: fleet.rollouts.pin(s, f.get("release") or None, who=me())),
+        "replace": ("owner", lambda s, f: fleet.registry.replace(s, f.get("by", ""), who=me())),
+        "revoke": ("owner", lambda s, f: fleet.registry.revoke(s, who=me())),
     }
 
     @pages.post("/box/<serial>/<act>")
@@ -160,7 +115,7 @@ def _add_acts(pages: Blueprint, fleet: "Fleet") -> None:
         if act not in acts:
             abort(404)
         least, run = acts[act]
-        if not includes(_role(fleet) or "watcher", least):
+        if not includes(role_at(fleet) or "watcher", least):
             abort(403)
         try:
             run(serial, request.form)
@@ -188,9 +143,9 @@ def _add_rollouts(pages: Blueprint, fleet: "Fleet") -> None:
         release = request.form.get("release", "")
         try:
             if act == "halt":
-                fleet.rollouts.halt(release, who=_me())
+                fleet.rollouts.halt(release, who=me())
             elif act == "start" and release in fleet.repository.releases():
-                fleet.rollouts.start(release, who=_me())
+                fleet.rollouts.start(release, who=me())
             else:
                 raise BadInput(field="Release", reason="sign it first")
         except BuckyError as error:
@@ -198,51 +153,10 @@ def _add_rollouts(pages: Blueprint, fleet: "Fleet") -> None:
         return redirect(url_for("console.rollouts"))
 
 
-def _add_people(pages: Blueprint, fleet: "Fleet") -> None:
-    def shown(*, made: Mapping[str, object] | None = None, error: BuckyError | None = None) -> str:
-        facts = {"people": fleet.people.all(), "roles": MEANINGS, "shortest": MIN_PASSWORD}
-        return render_template("people.html", made=made, error=error, **facts)
-
-    @pages.get("/people")
-    @needs(fleet, "owner")
-    def people() -> str:
-        """Who of the vendor may log in."""
-        return shown()
-
-    @pages.post("/people")
-    @needs(fleet, "owner")
-    def add_person() -> str | tuple[str, int]:
-        """A new account; its code for the authenticator is shown once."""
-        name = request.form.get("name", "").strip()
-        try:
-            given = request.form.get("role", ""), request.form.get("password", "")
-            secret = fleet.people.add(name, *given, who=_me())
-        except BuckyError as error:
-            return shown(error=error), 400
-        picture = segno.make(authenticator_address(name, secret), error="m").svg_inline(scale=5, border=2)
-        return shown(made={"name": name, "secret": secret, "picture": Markup(picture)})  # noqa: S704 - made by segno
-
-    @pages.post("/people/<act>")
-    @needs(fleet, "owner")
-    def change_person(act: str) -> AnyResponse | tuple[str, int]:
-        """Block or let in again."""
-        if act not in ("block", "unblock"):
-            abort(404)
-        try:
-            fleet.people.block(request.form.get("name", ""), blocked=act == "block", who=_me())
-        except BuckyError as error:
-            return shown(error=error), 400
-        return redirect(url_for("console.people"))
-
-
 def _units(heartbeat: Mapping[str, Any]) -> list[tuple[int, bool]]:
     """The rows of the accepted X-ray units, and whether each can be asked whether it answers."""
     checks = [check for check in heartbeat.get("checks", []) if re.fullmatch(r"unit-\d+", check["key"])]
     return [(int(check["key"][len("unit-") :]), bool(check["figures"].get("listens"))) for check in checks]
-
-
-def _me() -> str:
-    return str(session["name"])
 
 
 def command_from(form: Mapping[str, str]) -> Command:

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from appliance.phantom.unit import write
+from provisioning.fleet.tables import Staff
 from tests.box import HOST, Box
 from tests.box import PASSWORD as CLINICS
 from tests.browser.axe import violations
@@ -55,10 +56,10 @@ def _log_in(console: Page, service: Service, role: str = "support") -> None:
     _type_log_in(console, service, "sue", service.fleet.people.add("sue", role, PASSWORD, who="owner"))
 
 
-def _type_log_in(console: Page, service: Service, name: str, secret: str) -> None:
+def _type_log_in(console: Page, service: Service, name: str, secret: str, password: str = PASSWORD) -> None:
     console.goto(f"{service.url}/console/")
     console.get_by_label("Name").fill(name)
-    console.get_by_label("Password").fill(PASSWORD)
+    console.get_by_label("Password").fill(password)
     console.get_by_label("Number from the authenticator").fill(pyotp.TOTP(secret).now())
     console.get_by_role("button", name="Log in").click()
     expect(console.get_by_role("heading", name="Boxes")).to_be_visible()
@@ -248,7 +249,7 @@ def test_an_owner_makes_an_account_whose_person_can_log_in_and_blocks_it(
     console.get_by_label("Role").select_option("watcher")
     console.get_by_label("First password").fill(PASSWORD)
     console.get_by_role("button", name="Make the account").click()
-    card = console.get_by_label("New account")
+    card = console.get_by_label("Code for the authenticator")
     expect(card.locator("svg")).to_be_visible()
     secret = card.locator("code").inner_text()
     assert violations(console) == []
@@ -263,4 +264,54 @@ def test_an_owner_makes_an_account_whose_person_can_log_in_and_blocks_it(
     console.screenshot(path=pictures / "people.png")
     other.reload()
     expect(other.get_by_role("button", name="Log in")).to_be_visible()
+    context.close()
+
+
+def _number(service: Service, secret: str) -> str:
+    """The number that the authenticator shows, as if half a minute had gone by since the last one."""
+    with service.fleet.store.write() as session:
+        session.get_one(Staff, "sue").totp_last = 0
+    return pyotp.TOTP(secret).now()
+
+
+def _logged_out(page: Page) -> None:
+    page.reload()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_a_person_of_the_vendor_changes_password_and_authenticator(
+    browser: Browser, console: Page, service: Service, pictures: Path
+) -> None:
+    """Another window of theirs is out each time; a mistake is said and changes nothing."""
+    secret = service.fleet.people.add("sue", "watcher", PASSWORD, who="owner")
+    context = browser.new_context(ignore_https_errors=True)
+    other = context.new_page()
+    _type_log_in(console, service, "sue", secret)
+    _number(service, secret)
+    _type_log_in(other, service, "sue", secret)
+    console.get_by_role("link", name="sue").click()
+    assert violations(console) == []
+    console.screenshot(path=pictures / "account.png", full_page=True)
+    for again in ("a mistaken horse", "the third horse battery"):
+        form = console.get_by_label("A new password", exact=True)
+        form.get_by_label("Present password").fill(PASSWORD)
+        form.get_by_label("Number from the authenticator").fill(_number(service, secret))
+        form.get_by_label("New password", exact=True).fill("the third horse battery")
+        form.get_by_label("New password again").fill(again)
+        form.get_by_role("button").click()
+        expect(console.get_by_role("alert" if "mistaken" in again else "status")).to_be_visible()
+        assert violations(console) == []
+    _logged_out(other)
+    _number(service, secret)
+    _type_log_in(other, service, "sue", secret, "the third horse battery")
+    form = console.get_by_label("A new authenticator", exact=True)
+    new = form.locator("code").inner_text()
+    form.get_by_label("Present password").fill("the third horse battery")
+    form.get_by_label("Number from the authenticator").fill(_number(service, secret))
+    form.get_by_label("Number from the new authenticator").fill(pyotp.TOTP(new).now())
+    form.get_by_role("button").click()
+    expect(console.get_by_text("Your new authenticator counts from now on.")).to_be_visible()
+    _logged_out(other)
+    _number(service, new)
+    _type_log_in(other, service, "sue", new, "the third horse battery")
     context.close()

@@ -80,9 +80,18 @@ def test_people_come_and_go(run: Run) -> None:
     assert "at least 12" in run("staff", "bob", stdin="short\n", expect=1)
     run("staff", "sue", "--block")
     run("staff", "sue", "--unblock")
+    assert run("staff", "sue", "--password", stdin="another long password\n") == ""
+    assert "at least 12" in run("staff", "sue", "--password", stdin="\n", expect=1)
+    secrets = {run("staff", "sue", "--authenticator") for _ in range(2)}
+    assert len(secrets) == 2
+    assert all(text.startswith("otpauth://totp/") for text in secrets)
+    assert "somebody else" in run("staff", "nobody", "--authenticator", expect=1)
     run("staff", "sue", "--remove")
     told = run("audit")
-    assert all(what in told for what in ("staff-added", "staff-blocked", "staff-unblocked", "staff-removed"))
+    for what in ("added", "blocked", "unblocked", "removed"):
+        assert f"staff-{what}" in told
+    assert "password-set" in told
+    assert "authenticator-set" in told
 
 
 def test_nginx_is_told_to_overwrite_what_a_client_says_of_itself(run: Run) -> None:
