@@ -1,5 +1,6 @@
 """What a process does without, so that a box of 1 GiB has room; said before any library is imported."""
 
+import gc
 import sys
 
 _PICTURES_AND_WEB = (
@@ -21,6 +22,12 @@ def without_pictures() -> None:
 def until_pictures_come() -> None:
     """Start without what only some pictures need."""
     _bar(_NOT_AT_REST)
+
+
+def settle() -> None:
+    """All is loaded: the garbage collector, which every long answer sets off, need not look through it any more."""
+    gc.collect()
+    gc.freeze()
 
 
 def _bar(names: tuple[str, ...]) -> None:

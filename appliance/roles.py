@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from appliance.clock import use_zone
 from appliance.errors import BuckyError, PortInUse, SchemaTooNew
-from appliance.lean import until_pictures_come, without_pictures
+from appliance.lean import settle, until_pictures_come, without_pictures
 from appliance.logs import Log, log_crashes, quiet_libraries
 from appliance.notify import answering, under_systemd
 from appliance.settings import Settings
@@ -79,6 +79,7 @@ def run_receiver(kind: str, settings: Settings, log: Log, stop: threading.Event)
     box.database.on_damage = lambda: _end_damaged(log)
     log.event("started", count=removed)
     listener = build_listener(box, log)
+    settle()
     port = listener.start(settings.host, settings.dicom_port)
     _say_listening("dicom", settings.host, port)
     threading.Thread(target=_reconcile, args=[box, log], name="reconcile", daemon=True).start()
@@ -212,6 +213,7 @@ def run_web(kind: str, settings: Settings, log: Log, stop: threading.Event) -> N
         )
     except OSError as error:
         raise PortInUse(port=settings.http_port, host=settings.host, option="--http-port") from error
+    settle()
     port = int(server.effective_port)
     facts.http_port = 80 if settings.behind_proxy else port
     threading.Thread(target=server.run, name="waitress", daemon=True).start()
