@@ -98,7 +98,7 @@ def advice(error: BuckyError) -> str:
 
 
 def _filled(template: str, error: BuckyError) -> str:
-    fields = {name: tr(value) if isinstance(value, str) else value for name, value in error.fields.items()}
+    fields = {name: _listed(language(), v) if isinstance(v, str) else v for name, v in error.fields.items()}
     return tr(template).format(**fields)
 
 
@@ -193,6 +193,12 @@ def _translated(tag: str, text: str) -> str:
     if text.endswith(".") and (known := _translated(tag, text[:-1])) != text[:-1]:
         return f"{known}."
     return text
+
+
+def _listed(tag: str, value: str) -> str:
+    """A word or text; or several words, where they are not known as one text."""
+    known = _translated(tag, value)
+    return ", ".join(_translated(tag, word) for word in value.split(", ")) if known == value else known
 
 
 def _field(tag: str, name: str, value: str) -> str:

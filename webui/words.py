@@ -19,6 +19,7 @@ from appliance.dicom.names import shown_name
 from appliance.dicom.repair import REPAIRS
 from appliance.dicom.vocabulary import PROTOCOLS
 from appliance.reading.gate import ANY
+from appliance.reading.note import TITLES
 from appliance.reading.story import LABELS, Story
 from webui.languages import N_, language, tr
 
@@ -31,7 +32,7 @@ STORED = (
     *(N_("picture"), N_("device"), N_("study"), N_("destination"), N_("request"), N_("export"), N_("draft")),
     *(N_("Right lateral"), N_("Left lateral"), N_("Lateral"), N_("Oblique"), N_("Canine"), N_("Feline"), N_("Equine")),
     *(N_("Bovine"), N_("Rabbit"), N_("Guinea pig"), N_("Ferret"), N_("Rat"), N_("Mouse")),
-    *(N_("Pig"), N_("Sheep"), N_("Goat")),
+    *(N_("Pig"), N_("Sheep"), N_("Goat"), N_("Attachment: {label}"), N_("Photograph: {label}")),
     *(N_("account"), N_("token"), N_("report"), N_("document"), N_("case"), N_("clinic"), N_("exam"), N_("link")),
 )
 """Single words that the box keeps and a page translates; longer texts are found where they are made."""
@@ -60,6 +61,7 @@ _AGE = re.compile(rf"(\d{{1,3}}) ({'|'.join(_UNITS)})")
 _COUNT = re.compile(r"\d{1,3}(?!\d)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _OF_CODES = ("species", "region", "sex", "neutered")
+_LABELLED = {label: name for name, label in LABELS.items()}
 _LINE_DOWN = ("unreachable", "stalled")
 _EVIDENCE = {
     "receipt": "by signed receipt",
@@ -201,6 +203,21 @@ def practice(kind: str) -> str:
 def exam(text: str | None) -> str:
     """What an exam or a study is called: customary names in the language of the page, others as they are."""
     return tr(text) if text in _EXAMS else text or ""
+
+
+def note(title: str | None) -> str:
+    """What clinic and reader tell each other, by its title; others as they are."""
+    return tr(title) if title in TITLES.values() else title or ""
+
+
+def note_paragraph(text: str) -> str:
+    """'Species: Canine', as a request tells it, in the language of the page; what people wrote stays as it is."""
+    label, colon, value = text.partition(": ")
+    if label in _LABELLED:
+        value = told_value(_LABELLED[label], value)
+    elif label in ("Urgency", "Said"):
+        value = tr(value)
+    return f"{tr(label)}: {value}" if colon else text
 
 
 def reader(name: str) -> str:

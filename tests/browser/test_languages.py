@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from appliance.phantom.unit import send
 from tests.box import HOST, PASSWORD, Box
 from tests.browser.axe import violations
-from tests.browser.test_every_page import SIZES
+from tests.browser.test_every_page import SIZES, _services
 from tests.peers import Mode, Peer
 from tests.pictures import small_study
 from webui import languages
@@ -28,6 +28,12 @@ SHOWN = """() => {
   return found.map((text) => text.replace(/\\s+/g, " ").trim()).filter(Boolean);
 }"""
 """Everything that a person reads on the page, or has read out."""
+PAGES = (
+    *("settings", "first-steps", "units", "readers", "me", "find", "requests", "safety", "network", "people"),
+    *("settings/case-rules", "settings/prices", "settings/notices", "statement", "templates", "rehearsal", "removed"),
+    *("tokens", "support", "audit", "place", "cheat-sheet", "studies/1/correct", "studies/1/delete"),
+)
+"""Beside those on the daily way."""
 DATA = re.compile(
     r"Right lateral|Left lateral|Lateral|\bVD\b|Thorax|Phantom|Canine|Labrador|English|Far|Paw|Bucky|BUCKY|DX1|ann"
 )
@@ -73,6 +79,7 @@ def test_the_daily_way_in_german(page: Page, make_box: Callable[..., Box], make_
     PICTURES.mkdir(parents=True, exist_ok=True)
     box, peer = make_box().set_up(), make_peer("healthy")
     box.deliver_to("Far", peer.url, auto=False)
+    _services(box).database.set_setting("language", "de")
     box.start()
     box.accept("DX1")
     page.goto(f"{box.url}/login")
@@ -101,8 +108,10 @@ def test_the_daily_way_in_german(page: Page, make_box: Callable[..., Box], make_
     expect(page.locator("[data-saved]")).to_have_text("Gespeichert.")
     page.get_by_role("link", name="Status").click()
     found += _look(page, "status")
-    for name in ("settings", "first-steps", "units", "readers", "me", "find", "cases", "safety", "network", "people"):
-        page.goto(f"{box.url}/{name}")
+    for name in PAGES:
+        answer = page.goto(f"{box.url}/{name}")
+        assert answer
+        assert answer.status == 200, name
         if page.url.split("?")[0].endswith("/again"):
             page.get_by_label("Passwort von").fill(PASSWORD)
             page.get_by_role("button", name="Weiter").click()
@@ -120,3 +129,30 @@ def test_another_language_is_a_click_away(page: Page, make_box: Callable[..., Bo
     expect(page.get_by_role("link", name=word)).to_be_visible()
     page.reload()
     expect(page.get_by_role("link", name=word)).to_be_visible()
+
+
+def test_days_are_named_as_people_name_them(page: Page, make_box: Callable[..., Box]) -> None:
+    """Yesterday, today, tomorrow; what lies further off, before or after, by its date."""
+    box = make_box().set_up().start()
+    _log_in_in_german(page, box.url)
+    shown = page.evaluate(
+        """async () => {
+          const { showTimes } = await import("/static/js/times.js");
+          const noon = (days) => {
+            const day = new Date();
+            day.setDate(day.getDate() + days);
+            day.setHours(12, 0, 0, 0);
+            return day.toISOString();
+          };
+          for (const days of [-30, -1, 0, 1, 30]) {
+            const element = document.createElement("time");
+            element.className = "tried";
+            element.setAttribute("datetime", noon(days));
+            document.body.append(element);
+          }
+          showTimes(document);
+          return [...document.querySelectorAll(".tried")].map((element) => element.textContent);
+        }"""
+    )
+    assert shown[1:4] == ["gestern 12:00", "heute 12:00", "morgen 12:00"]
+    assert all(re.fullmatch(r"\d{1,2}\. \w+\.? \d{4} 12:00", text) for text in (shown[0], shown[4])), shown

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 
 from appliance.archive.blobs import Provenance
 from appliance.archive.part10 import take_dataset
 from appliance.clock import stamp
 from appliance.dicom.vocabulary import PROTOCOLS
 from appliance.logs import Log
+from appliance.reading.note import Note
 from appliance.reading.report import LANGUAGES
 from appliance.reading.templates import CUSTOMARY
 from appliance.wiring import Box
@@ -195,3 +197,29 @@ def test_bare_answers_speak_the_browser_s_language(app: Flask, german: FlaskClie
     assert "Diese Seite gibt es nicht." in german.get("/nowhere").text
     assert "So lässt sich diese Seite nicht aufrufen." in german.get("/exams/protocols").text
     assert "zu lange offen" in german.post("/exams", data={"csrf_token": "x"}).text
+
+
+def test_what_a_request_lacks_is_named_in_one_s_own_language(german: FlaskClient, box: Box) -> None:
+    """Each field of the list."""
+    case = box.casebook.draft(1, "Ann", 1)
+    page = _post(german, f"/requests/{case.id}", f"/requests/{case.id}/send", destination="1", patient="Rex", age="7")
+    assert page.status_code == 400
+    assert "Besitzer, Tierart, Geschlecht, Region, Frage, Anamnese" in page.text
+
+
+def test_what_clinic_and_reader_tell_each_other_has_a_german_title(german: FlaskClient, box: Box) -> None:
+    """And an attachment a German label; the name of the file is left alone."""
+    box.casebook.note(1, Note("question", [("Question", "Since when?")], "Rita", "Far Readers"))
+    state = german.get("/studies/1/state").text
+    assert "Rückfrage" in state
+    assert "Frage: Since when?" in state
+    with german.application.test_request_context(headers=GERMAN):
+        said = ("Species: Canine", "Urgency: urgent", "History: Female: no", "About it")
+        assert [words.note_paragraph(text) for text in said] == [
+            *("Tierart: Hund", "Dringlichkeit: dringend", "Anamnese: Female: no", "About it"),
+        ]
+    case = box.casebook.draft(1, "Ann", 1)
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    box.casebook.attach(1, picture.getvalue(), "Lateral.png", "Ann")
+    assert "<li>Foto: Lateral.png</li>" in german.get(f"/requests/{case.id}").text

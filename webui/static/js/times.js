@@ -1,4 +1,4 @@
-// Times in the browser's own time zone and words: "10:42 today", "yesterday 16:05", "3 Nov 2026 09:10".
+// Times in the browser's own time zone and words: "10:42 today", "yesterday 16:05", "tomorrow 09:00", "3 Nov 2026 09:10".
 import { _ } from "./words.js";
 
 // As the page speaks; as the browser writes that language, where it is one of the browser’s own.
@@ -15,9 +15,15 @@ export function showTimes(root) {
 }
 
 function words(moment) {
-  const midnight = new Date();
-  midnight.setHours(0, 0, 0, 0);
-  if (moment >= midnight) return _("{time} today", { time: clock.format(moment) });
-  if (moment >= new Date(midnight.getTime() - 86_400_000)) return _("yesterday {time}", { time: clock.format(moment) });
-  return `${day.format(moment)} ${clock.format(moment)}`;
+  const time = clock.format(moment);
+  if (isOnDay(moment, 0)) return _("{time} today", { time });
+  if (isOnDay(moment, -1)) return _("yesterday {time}", { time });
+  if (isOnDay(moment, 1)) return _("tomorrow {time}", { time });
+  return `${day.format(moment)} ${time}`;
+}
+
+function isOnDay(moment, daysFromToday) {
+  const wanted = new Date();
+  wanted.setDate(wanted.getDate() + daysFromToday);
+  return moment.toDateString() === wanted.toDateString();
 }
