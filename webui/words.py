@@ -205,9 +205,14 @@ def exam(text: str | None) -> str:
     return tr(text) if text in _EXAMS else text or ""
 
 
+def is_note(title: str | None) -> bool:
+    """Whether clinic and reader tell each other something under this title; a report is none."""
+    return title in TITLES.values()
+
+
 def note(title: str | None) -> str:
-    """What clinic and reader tell each other, by its title; others as they are."""
-    return tr(title) if title in TITLES.values() else title or ""
+    """The title of what clinic and reader tell each other; others as they are."""
+    return tr(title) if is_note(title) else title or ""
 
 
 def note_paragraph(text: str) -> str:
