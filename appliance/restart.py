@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from appliance import __version__
 from appliance.archive.database import Database
 from appliance.clock import stamp
 
@@ -17,12 +18,22 @@ PATIENCE_S = 600.0
 
 def ask(database: Database, role: str) -> None:
     """Let a role start anew."""
+    database.set_setting(f"started_{role}", None)
     database.set_setting(f"restart_{role}", stamp())
 
 
+def started(database: Database, role: str) -> str | None:
+    """The release of a role that answers since it was last asked to start anew; None while that is still to come."""
+    return database.setting(f"started_{role}")
+
+
 def follow(database: Database, role: str, stop: threading.Event, *, busy: Callable[[], bool] = lambda: False) -> None:
-    """End this role, by its event `stop`, when it is asked to and no longer busy; watches in a thread of its own."""
+    """Note that this role answers, and end it by its event `stop` when it is asked to and no longer busy.
+
+    Watches in a thread of its own.
+    """
     before = database.setting(f"restart_{role}")
+    database.set_setting(f"started_{role}", __version__)
 
     def watch() -> None:
         while not stop.wait(LOOK_S):

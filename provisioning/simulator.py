@@ -98,6 +98,7 @@ def _surroundings(folder: Path) -> Surroundings:
         event_counts=lambda: {"accessed": 12},
         record=lambda _kind, _subject: None,
         restart=lambda _role: None,
+        started=lambda _role: appliance.__version__,
         answers=lambda: True,
         busy=lambda: False,
         quiet_hours=lambda: True,
@@ -118,7 +119,7 @@ def make_agent(folder: Path, trust: "Trust") -> Agent:
         box=box,
         memory=memory,
         membership=membership,
-        desired=Desired(box, memory, settle_s=0),
+        desired=Desired(box, memory),
         releases=Releases(folder / "releases", trust.root.encode()),
         images=Images(folder / "updates"),
     )

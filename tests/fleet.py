@@ -1,6 +1,8 @@
 """A vendor's service over TLS on loopback, and boxes that belong to it, for tests."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -32,6 +34,8 @@ class Service:
         self.port = 0
         self.heard: list[bytes] = []
         """What came over the line: of each request the address, the headers and the body."""
+        self._taken: threading.Event | None = None
+        self._go_on = threading.Event()
         self.broken = ""
         """Answers under this path break off in the middle, as on a bad line."""
 
@@ -46,7 +50,21 @@ class Service:
         return self
 
     def _listen(self) -> None:
+        if self._taken:
+            self._taken.set()
+            self._go_on.wait(600)
         self.heard.append(f"{request.url}\n{request.headers}".encode() + request.get_data())
+
+    @contextmanager
+    def hanging(self) -> Iterator[threading.Event]:
+        """Take calls and answer none until the end of this; the event tells that one came."""
+        taken, self._go_on = threading.Event(), threading.Event()
+        self._taken = taken
+        try:
+            yield taken
+        finally:
+            self._taken = None
+            self._go_on.set()
 
     def _break_off(self, answer: Response) -> Response:
         if self.broken and request.path.startswith(self.broken):

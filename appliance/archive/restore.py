@@ -18,7 +18,7 @@ from appliance.archive.blobs import BlobStore
 from appliance.archive.database import Database
 from appliance.archive.digest import dataset_digest
 from appliance.archive.notices import note
-from appliance.archive.reach import LISTENS
+from appliance.archive.reach import how_to_reach
 from appliance.archive.vault import Key, WrongRecoveryKey, file_digest
 from appliance.clock import stamp
 from appliance.errors import BuckyError, NotDicom
@@ -151,7 +151,7 @@ def _settle(new: Path) -> dict[str, Any]:
             [stamp(), "This backup was cut short.", "The next one goes on where it stopped."],
         )
         note(db, "restored")
-    listens = json.loads(made.setting(LISTENS) or "{}")
+    listens = how_to_reach(made)
     made.close()
     return dict(listens)
 

@@ -4,10 +4,12 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from appliance import __version__
+from appliance.archive.reach import how_to_reach
 from appliance.clock import moment, now, stamp
 from appliance.errors import BadInput, BuckyError, NotFound
 from appliance.settings import Settings, load
@@ -62,19 +64,20 @@ def build_door(box: Box) -> "Door":
     )
 
 
-def build_agent(box: Box, *, settle_s: float = 10.0) -> "Agent":
-    """The agent; `settle_s` is how long new settings are watched at least before they count as good."""
+def build_agent(box: Box, surroundings: "Surroundings | None" = None) -> "Agent":
+    """The agent; `surroundings` are those of the box unless others are given."""
     from provisioning.agent.desired import Desired
     from provisioning.agent.images import Images
     from provisioning.agent.loop import Agent
     from provisioning.agent.releases import Releases
 
-    surroundings, memory, membership = build_surroundings(box), build_memory(box), membership_of(box.settings)
+    surroundings = surroundings or build_surroundings(box)
+    memory, membership = build_memory(box), membership_of(box.settings)
     return Agent(
         box=surroundings,
         memory=memory,
         membership=membership,
-        desired=Desired(surroundings, memory, settle_s=settle_s),
+        desired=Desired(surroundings, memory),
         releases=Releases(box.settings.data / "releases", membership.trust.root.encode()),
         images=Images(box.settings.data / "updates"),
     )
@@ -84,7 +87,7 @@ def build_surroundings(box: Box) -> "Surroundings":
     """The figures and acts that the agent is given."""
     from appliance.audit.trail import THE_BOX
     from appliance.courier import uplink  # noqa: F401 - so that its errors are among those whose codes may go
-    from appliance.restart import ask
+    from appliance.restart import ask, started
     from appliance.wiring.health import build_health
     from provisioning.agent.surroundings import Surroundings
 
@@ -110,9 +113,10 @@ def build_surroundings(box: Box) -> "Surroundings":
         event_counts=lambda: _event_counts(box),
         record=lambda kind, subject: _nothing(box.trail.record(kind, THE_BOX, subject=subject)),
         restart=lambda role: ask(box.database, role),
+        started=lambda role: started(box.database, role),
         answers=lambda: receiver_port(box) is not None,
-        busy=lambda: busy(present_settings(box).dicom_port),
-        quiet_hours=lambda: not _CLOSED_UNTIL <= datetime.now().hour < _CLOSED_FROM,  # noqa: DTZ005 - the clinic's time
+        busy=lambda: busy(*_doors(box)),
+        quiet_hours=lambda: _is_closed(box),
         echo_unit=lambda row: _echo(box, row),
         resend=lambda alias: _resend(box, alias),
         rehearse=lambda: _nothing(box.rehearsals.run(by="support")),
@@ -125,6 +129,12 @@ def present_settings(box: Box) -> Settings:
     """The settings as a role that starts now would have them."""
     given = {k: getattr(box.settings, k) for k, source in box.settings.sources.items() if source == "command line"}
     return load(box.settings.data, command_line=given)
+
+
+def _is_closed(box: Box) -> bool:
+    """Whether it is night at the clinic, by the time zone that it has at this moment; without one, by the machine's."""
+    zone = box.database.setting("time_zone")
+    return not _CLOSED_UNTIL <= now().astimezone(ZoneInfo(zone) if zone else None).hour < _CLOSED_FROM
 
 
 def receiver_port(box: Box) -> int | None:
@@ -141,13 +151,17 @@ def receiver_port(box: Box) -> int | None:
         return None
 
 
-def busy(port: int) -> bool:
-    """Whether anybody is connected to a port of this machine at this moment."""
+def busy(*ports: int | None) -> bool:
+    """Whether anybody is connected to one of these ports of this machine at this moment."""
     import psutil
 
-    port = port or int(os.environ.get("BUCKY_RECEIVER_PORT", 0))
     connections = psutil.net_connections(kind="tcp")
-    return any(c.status == psutil.CONN_ESTABLISHED and c.laddr and c.laddr.port == port for c in connections)
+    return any(c.status == psutil.CONN_ESTABLISHED and c.laddr and c.laddr.port in ports for c in connections)
+
+
+def _doors(box: Box) -> list[int]:
+    """The ports at which X-ray units come in, plain and with TLS, as the receiver opened them."""
+    return [port for key, port in how_to_reach(box.database).items() if key.endswith("_port")]
 
 
 def study_alias(study_id: int) -> str:

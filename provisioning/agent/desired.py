@@ -5,6 +5,7 @@ next start finds the trial and ends it one way or the other.
 """
 
 import json
+import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,8 +19,6 @@ from provisioning.protocol.documents import SettingsDocument, Value
 from provisioning.protocol.identity import keep
 
 CONFIRM_S = 120.0
-SETTLE_S = 10.0
-"""Before that, what answers may still be the roles with the settings from before."""
 _TRIAL = "settings_trial"
 ROLES = ("receiver", "web", "courier")
 
@@ -27,13 +26,12 @@ ROLES = ("receiver", "web", "courier")
 class Desired:
     """The vendor's part of the settings, in the file vendor.toml."""
 
-    def __init__(
-        self, box: Surroundings, memory: Memory, *, confirm_s: float = CONFIRM_S, settle_s: float = SETTLE_S
-    ) -> None:
+    def __init__(self, box: Surroundings, memory: Memory, *, confirm_s: float = CONFIRM_S) -> None:
         self._box = box
         self._memory = memory
         self._confirm_s = confirm_s
-        self._settle_s = settle_s
+        self._turn = threading.Lock()
+        self._reached = False
         self._file = box.data / VENDOR_FILE
 
     @property
@@ -58,18 +56,26 @@ class Desired:
         self._put(as_toml(document.values))
 
     def settle(self, reached: bool) -> None:
-        """Confirm what is on trial if vendor and X-ray unit's door answer, take it back when the time is over."""
-        noted = self._memory.get(_TRIAL)
-        if noted is None:
-            return
-        trial = json.loads(noted)
+        """Confirm what is on trial if vendor and X-ray unit's door answer with it; take it back when time is over."""
+        with self._turn:
+            self._reached = reached
+            noted = self._memory.get(_TRIAL)
+            if noted and reached and self._box.started("receiver") and self._box.answers():
+                self._end(json.loads(noted)["version"], done=True, reason="")
+            elif noted:
+                self._end_if_over(json.loads(noted))
+
+    def keep_time(self) -> None:
+        """Take back what is over, from a thread of its own: a call to the vendor may hang for longer than is left."""
+        with self._turn:
+            if noted := self._memory.get(_TRIAL):
+                self._end_if_over(json.loads(noted))
+
+    def _end_if_over(self, trial: dict[str, Any]) -> None:
         left_s = (moment(trial["until"]) - now()).total_seconds()
-        settled = left_s <= self._confirm_s - self._settle_s
-        if reached and settled and self._box.answers():
-            self._end(trial["version"], done=True, reason="")
-        elif not 0 < left_s <= self._confirm_s:  # over, or the clock was set back
+        if not 0 < left_s <= self._confirm_s:  # over, or the clock was set back
             self._put(trial["before"])
-            self._end(trial["version"], done=False, reason="no-vendor" if not reached else "no-door")
+            self._end(trial["version"], done=False, reason="no-door" if self._reached else "no-vendor")
 
     def _end(self, version: int, *, done: bool, reason: str) -> None:
         self._memory.finish("settings", version, done=done, reason=reason)

@@ -76,6 +76,11 @@ class Agent:
             self._hang_up()
         return rest_s
 
+    def keep_time(self, stop: threading.Event) -> None:
+        """Let settings on trial be taken back in time whatever a round waits for; for a thread of its own."""
+        while not stop.wait(LOOK_S):
+            self._desired.keep_time()
+
     def rest(self, seconds: float, stop: threading.Event) -> None:
         """Wait for the next round; shorter when the clinic lets support in, ends it, or releases a report meanwhile."""
         until, before = time.monotonic() + seconds, self._memory.wishes()
@@ -108,7 +113,7 @@ class Agent:
         return self._releases.on_trial or self._images.on_trial
 
     def _rest_s(self) -> float:
-        if self._desired.on_trial or self._release_on_trial:
+        if self._desired.on_trial:
             return TRIAL_POLL_S
         usual_s = SUPPORT_POLL_S if self._memory.consent() else HEARTBEAT_S
         return usual_s * (1 + _JITTER * (2 * self._draw() - 1))
@@ -179,8 +184,10 @@ class Agent:
                 break
             self._support.do(command)
         new_settings = reply.settings_version > self._memory.last_version("settings")
-        if new_settings and not self._desired.on_trial and (found := self._open("settings", SettingsDocument)):
+        may_begin = not self._desired.on_trial and not self._box.busy()
+        if new_settings and may_begin and (found := self._open("settings", SettingsDocument)):
             self._desired.apply(found)
+            self._hang_up()  # that the line from before still stands would prove nothing
         new_release = reply.release_version > self._memory.last_version("release")
         if new_release and not self._release_on_trial and (release := self._open("release", ReleaseDocument)):
             self._update(release)
@@ -239,8 +246,8 @@ class Agent:
             self._images.forget()
 
     def _settle_release(self, reached: bool) -> None:
-        before = self._releases.on_trial
-        ended = self._releases.settle(healthy=before and reached and self._box.answers())
+        runs = self._releases.on_trial and all(self._box.started(role) == self._releases.current for role in ROLES)
+        ended = self._releases.settle(healthy=runs and reached and self._box.answers())
         if ended is None:
             return
         version, stayed = ended

@@ -29,6 +29,8 @@ class Surroundings:
     """Write an event of a kind, about a subject, into the box's trail."""
     restart: Callable[[str], None]
     """Let a role end when it is idle; it is started again."""
+    started: Callable[[str], str | None]
+    """The release of a role that answers since it was last asked to start again; None while that is still to come."""
     answers: Callable[[], bool]
     """Whether the X-ray unit's door answers as the settings say."""
     busy: Callable[[], bool]

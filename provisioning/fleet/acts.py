@@ -129,7 +129,7 @@ def voucher(args: Args, fleet: Fleet) -> None:
 
 def replace(args: Args, fleet: Fleet) -> None:
     """A new box takes over an old one's clinic."""
-    fleet.registry.replace(args.serial, args.by, who=_who())
+    fleet.documents.replace(args.serial, args.by, who=_who())
 
 
 def revoke(args: Args, fleet: Fleet) -> None:

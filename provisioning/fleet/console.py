@@ -82,7 +82,7 @@ def _add_boxes(pages: Blueprint, fleet: "Fleet") -> None:
             heartbeat=found.heartbeat or {},
             checks=sorted((found.heartbeat or {}).get("checks", []), key=lambda check: _ORDER[check["state"]]),
             documents=documents,
-            settings=next((d.body["values"] for d in documents if d.kind == "settings"), {}),
+            settings=fleet.documents.settings_of(serial),
             owned=owned,
             events=events,
             reports=[(at, msgspec.json.format(msgspec.json.encode(one)).decode()) for at, one in came],
@@ -104,7 +104,7 @@ def _add_acts(pages: Blueprint, fleet: "Fleet") -> None:
         "command": ("support", lambda s, f: fleet.documents.send_command(s, command_from(f), who=me())),
         "settings": ("support", lambda s, f: fleet.documents.set_settings(s, settings_from(f), who=me())),
         "pin": ("releaser", lambda s, f: fleet.rollouts.pin(s, f.get("release") or None, who=me())),
-        "replace": ("owner", lambda s, f: fleet.registry.replace(s, f.get("by", ""), who=me())),
+        "replace": ("owner", lambda s, f: fleet.documents.replace(s, f.get("by", ""), who=me())),
         "revoke": ("owner", lambda s, f: fleet.registry.revoke(s, who=me())),
     }
 

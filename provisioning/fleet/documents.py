@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
@@ -14,7 +14,7 @@ from appliance.clock import moment, now, stamp
 from appliance.errors import BadInput, BadSetting
 from appliance.settings import KEYS, checked
 from provisioning.fleet import audit
-from provisioning.fleet.registry import find
+from provisioning.fleet.registry import find, hand_over
 from provisioning.fleet.store import Store
 from provisioning.fleet.tables import Box, Document
 from provisioning.protocol.commands import Command
@@ -86,6 +86,19 @@ class Documents:
             return self.add(
                 session, serial, lambda n: SettingsDocument(serial, n, _ends(SETTINGS_LIFE), values), who=who
             )
+
+    def settings_of(self, serial: str) -> dict[str, Any]:
+        """The vendor's part of a box's settings, as far as the box did not take it back; new ones replace it whole."""
+        with self._store.read() as session:
+            return _settings_of(session, serial)
+
+    def replace(self, old: str, new: str, *, who: str) -> None:
+        """A new box takes over the record of an old one: the clinic and its settings. Raises BadInput."""
+        with self._store.write() as session:
+            values = _settings_of(session, old)
+            hand_over(session, old, new, who=who)
+            if values:
+                self.add(session, new, lambda n: SettingsDocument(new, n, _ends(SETTINGS_LIFE), values), who=who)
 
     def send_command(self, serial: str, command: Command, *, who: str, life: timedelta = COMMAND_LIFE) -> int:
         """One command for a box, good for `life`; returns its number."""
@@ -202,6 +215,17 @@ def reply_to(box: Box) -> HeartbeatReply:
     wanted = box.versions if box.state != "wipe-pending" else {"wipe_version": box.versions.get("wipe_version", 0)}
     numbers = {k: v for k, v in wanted.items() if k in HeartbeatReply.__struct_fields__}
     return HeartbeatReply(claimed=box.clinic_id is not None, **numbers)
+
+
+def _settings_of(session: Session, serial: str) -> dict[str, Any]:
+    query = (
+        select(Document)
+        .where(Document.serial == serial, Document.kind.in_(("settings", "voucher")))
+        .where(or_(Document.outcome.is_(None), Document.outcome != "refused"))
+        .order_by(Document.made_at.desc())
+    )
+    found = session.scalars(query.limit(1)).first()
+    return dict(found.body["values"]) if found else {}
 
 
 def _next_number(session: Session, serial: str, make: Any) -> int:

@@ -88,19 +88,6 @@ class Registry:
             revoke(session, find(session, serial))
             audit.record(session, who, "revoked", serial)
 
-    def replace(self, old: str, new: str, *, who: str) -> None:
-        """A new box takes over the clinic of an old one, which is shut out at once."""
-        with self._store.write() as session:
-            before, after = find(session, old), find(session, new)
-            if before.clinic_id is None:
-                raise BadInput(field="Serial", reason="the old box belongs to no clinic")
-            if after.clinic_id is not None or after.state not in LIVE:
-                raise BadInput(field="Serial", reason="the new box is in use already")
-            after.clinic_id, after.code_hash = before.clinic_id, None
-            before.replaced_by = new
-            revoke(session, before)
-            audit.record(session, who, "replaced", old, by=new)
-
 
 def find(session: Session, serial: str) -> Box:
     """The box of a serial, locked where the database can; raises NotFound."""
@@ -108,6 +95,19 @@ def find(session: Session, serial: str) -> Box:
     if box is None:
         raise NoSuch(what="serial number")
     return box
+
+
+def hand_over(session: Session, old: str, new: str, *, who: str) -> None:
+    """A new box takes over the clinic of an old one, which is shut out at once; raises BadInput."""
+    before, after = find(session, old), find(session, new)
+    if before.clinic_id is None:
+        raise BadInput(field="Serial", reason="the old box belongs to no clinic")
+    if after.clinic_id is not None or after.state not in LIVE:
+        raise BadInput(field="Serial", reason="the new box is in use already")
+    after.clinic_id, after.code_hash, after.pinned = before.clinic_id, None, before.pinned
+    before.replaced_by = new
+    revoke(session, before)
+    audit.record(session, who, "replaced", old, by=new)
 
 
 def revoke(session: Session, box: Box, state: str = "revoked") -> None:

@@ -18,6 +18,8 @@ from provisioning.fleet.label import print_label
 from provisioning.fleet.rollouts import RINGS, place
 from provisioning.fleet.service import Config, Fleet
 from provisioning.fleet.tables import Box, Event, Rollout, RolloutBox, Staff
+from provisioning.protocol.commands import NetworkCheck
+from provisioning.protocol.messages import Outcome
 from tests.crowd import Simulated, beat, make_boxes, tell_release
 
 PASSWORD = "correct horse battery"
@@ -239,6 +241,30 @@ def test_an_owner_makes_and_blocks_accounts_in_the_console(fleet: Fleet) -> None
     with fleet.store.read() as session:
         told = [event.what for event in audit.newest(session) if event.who == "olga"]
     assert {"staff-added", "staff-blocked", "staff-unblocked"} <= set(told)
+
+
+def test_the_form_of_the_settings_shows_what_the_box_has(fleet: Fleet) -> None:
+    """New settings replace the old ones whole: what is not in the form would be gone from the box."""
+    make_boxes(fleet, 1)
+    serial = "SIM-000000"
+    assert fleet.documents.settings_of(serial) == {}
+    fleet.documents.voucher(serial, "Test Clinic", {"ae_title": "STICK"}, who="sue")
+    assert fleet.documents.settings_of(serial) == {"ae_title": "STICK"}
+    fleet.documents.set_settings(serial, {"ae_title": "KEPT", "exam_days": 3}, who="sue")
+    bad = fleet.documents.set_settings(serial, {"vendor_url": "https://wrong.example"}, who="sue")
+    fleet.documents.note_outcome(serial, "settings", Outcome(bad, False, "no-vendor"))
+    for _ in range(60):
+        fleet.documents.send_command(serial, NetworkCheck(), who="sue")
+    app = fleet.app()
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    number = pyotp.TOTP(fleet.people.add("sue", "support", PASSWORD, who="owner")).now()
+    form = {"name": "sue", "password": PASSWORD, "number": number}
+    client.post("/console/login", data=form, base_url="https://localhost")
+    page = client.get(f"/console/box/{serial}", base_url="https://localhost").text
+    assert 'name="ae_title" value="KEPT"' in page
+    assert 'name="exam_days" value="3"' in page
+    assert 'name="vendor_url" value=""' in page
 
 
 def test_the_console_refuses_forms_from_elsewhere(fleet: Fleet) -> None:

@@ -3,13 +3,17 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from appliance import __version__
+from appliance.restart import ask
 from appliance.settings import load
 from appliance.wiring import Box
-from appliance.wiring.agent import build_agent
+from appliance.wiring.agent import build_agent, build_surroundings
 from provisioning.agent.loop import Agent
 from tests.conftest import SENTINEL
 from tests.fleet import HOST, Service
@@ -51,5 +55,11 @@ def box(service: Service, tmp_path: Path, door: int) -> Box:
 
 @pytest.fixture
 def agent(box: Box) -> Agent:
-    """The agent as the role builds it."""
-    return build_agent(box, settle_s=0)
+    """The agent as the role builds it; the other roles start anew at once, and nobody is at the X-ray unit's door."""
+    return build_agent(box, replace(build_surroundings(box), restart=partial(start_anew, box), busy=lambda: False))
+
+
+def start_anew(box: Box, role: str, release: str = __version__) -> None:
+    """What the process of a role does when it is asked to."""
+    ask(box.database, role)
+    box.database.set_setting(f"started_{role}", release)

@@ -66,11 +66,11 @@ def test_a_backup_on_other_hardware_is_another_box(service: Service, agent: Agen
     box.database.copy_to(other / "bucky.sqlite")
     moved = Box(load(other, command_line={"host": HOST, "mdns": False}))
     service.hand_trust(other / "vendor", SERIAL)
-    stranger = build_agent(moved, settle_s=0)
+    stranger = build_agent(moved)
     stranger.run_once()
     assert stranger.failures["not-known"] == 1
     service.register(other / "vendor", "BX-0002")
-    heir = build_agent(moved, settle_s=0)
+    heir = build_agent(moved)
     heir.run_once()
     assert not heir.failures
     assert build_memory(moved).consent() is None

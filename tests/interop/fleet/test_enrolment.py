@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from appliance.certificates import new_key, private_pem
 from appliance.clock import now
-from provisioning.agent import membership as membership_module
 from provisioning.agent.link import Link
 from provisioning.agent.membership import Membership
 from provisioning.fleet.authority import Authority
@@ -182,17 +181,21 @@ def test_an_expired_certificate_fails_and_the_identity_key_brings_the_box_back(
     assert _beat(box) == HeartbeatReply()
 
 
-def test_renewal_is_due_after_two_thirds_and_brings_a_fresh_key(service: Service, box: Membership) -> None:
-    """The old certificate ends when the new one is first used."""
+def test_renewal_is_due_after_two_thirds_and_brings_a_fresh_key(
+    service: Service, box: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the box itself when it next calls; the old certificate ends when the new one is first used."""
     assert not box.ensure("")
     before = load_key(box.folder / "client.pem")
     shutil.copy(box.folder / "client.pem", box.folder / "old.pem")
     certificate = box.certificate()
     assert certificate is not None
     life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    assert not membership_module._renewal_is_due(certificate, certificate.not_valid_before_utc + life * 0.66)
-    assert membership_module._renewal_is_due(certificate, certificate.not_valid_before_utc + life * 0.67)
-    box.renew("")
+    for part, due in ((0.66, False), (0.67, True)):
+        at = certificate.not_valid_before_utc + life * part
+        monkeypatch.setattr("provisioning.agent.membership.now", lambda at=at: at)
+        assert box.ensure("") == due
+    monkeypatch.undo()
     assert load_key(box.folder / "client.pem").private_numbers() != before.private_numbers()
     old = Link(service.url, box.folder / "authority.pem", box.folder / "old.pem")
     assert old.ask("heartbeat", BEAT, HeartbeatReply) == HeartbeatReply()
@@ -265,15 +268,17 @@ def test_codes_cannot_be_guessed_for_long(service: Service, tmp_path: Path) -> N
 def test_a_replaced_box_is_shut_out_and_the_new_one_has_its_clinic(
     service: Service, box: Membership, tmp_path: Path
 ) -> None:
-    """At once."""
+    """At once; and the settings that the vendor made for the clinic."""
     service.fleet.registry.assign(SERIAL, "Test Clinic", who="owner")
+    service.fleet.documents.set_settings(SERIAL, {"ae_title": "XRAY"}, who="sue")
     service.register(tmp_path / "new", "BX-0002")
     new = Membership(tmp_path / "new")
     new.ensure("")
-    service.fleet.registry.replace(SERIAL, "BX-0002", who="owner")
+    service.fleet.documents.replace(SERIAL, "BX-0002", who="owner")
     with pytest.raises(NotKnown):
         _beat(box)
-    assert _beat(new) == HeartbeatReply(claimed=True)
+    assert _beat(new) == HeartbeatReply(settings_version=1, claimed=True)
+    assert service.document("settings", 1, "BX-0002").body["values"] == {"ae_title": "XRAY"}
     assert [(line.serial, line.clinic, line.state) for line in lines(service.fleet.store)] == [
         (SERIAL, "Test Clinic", "revoked"),
         ("BX-0002", "Test Clinic", "enrolled"),

@@ -24,6 +24,7 @@ from provisioning.agent.releases import ReleaseRefused, Releases
 from provisioning.fleet.documents import load_signer
 from provisioning.fleet.tables import Document, RolloutBox
 from tests.fleet import HOST, SERIAL, Service
+from tests.interop.fleet.conftest import start_anew
 
 
 @pytest.fixture
@@ -164,9 +165,15 @@ def test_a_release_that_fails_its_check_is_taken_back(releases: tuple[Releases, 
 
 
 def _agent(service: Service, data: Path, **given: object) -> Agent:
-    """The agent of a box whose X-ray unit's door is as given; the clinic is closed."""
-    agent = build_agent(Box(load(data, command_line={"host": HOST, "mdns": False})))
-    usual = {"quiet_hours": lambda: True, "busy": lambda: False, "answers": lambda: True}
+    """The agent of a box whose X-ray unit's door is as given; the clinic is closed, roles start anew at once."""
+    box = Box(load(data, command_line={"host": HOST, "mdns": False}))
+    agent = build_agent(box)
+    usual = {
+        "quiet_hours": lambda: True,
+        "busy": lambda: False,
+        "answers": lambda: True,
+        "restart": lambda role: start_anew(box, role, agent._releases.current),
+    }
     agent._box = replace(agent._box, **{**usual, **given})
     return agent
 
@@ -223,6 +230,27 @@ def test_a_release_after_which_the_door_is_dead_is_returned_and_stops_the_ring(
     with service.fleet.store.read() as session:
         assert session.get_one(RolloutBox, (rollout.id, SERIAL)).outcome == "returned"
     assert stamp() < stamp(later)
+
+
+def test_a_release_is_not_confirmed_by_roles_that_are_still_of_the_one_before(
+    service: Service, releases: tuple[Releases, Membership], tmp_path: Path
+) -> None:
+    """A door that answers may be the old receiver's; each role has to answer as the new release."""
+    box, _ = releases
+    asked: list[str] = []
+    agent = _agent(service, tmp_path / "box", restart=asked.append)
+    agent.run_once()
+    number = _offer(service)
+    agent.run_once()
+    assert asked == ["receiver", "web", "courier"]
+    there = Box(load(tmp_path / "box", command_line={}))
+    for role, release in (("receiver", "1.0"), ("receiver", "1.1"), ("web", "1.1"), ("courier", "1.1")):
+        assert 54 <= agent.run_once() <= 66, "no reason to call more often"
+        assert box.on_trial
+        start_anew(there, role, release)
+    agent.run_once()
+    assert not box.on_trial
+    assert _outcome(service, number) == ("done", "")
 
 
 def test_a_halt_takes_the_offer_back_from_boxes_that_wait_for_their_evening(

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from typing import get_args
 
 import requests
+from pynetdicom import AE
 
+from appliance.archive.database import Database
+from appliance.restart import ask, started
 from provisioning.agent.membership import Membership
 from provisioning.fleet.health import lines
 from provisioning.fleet.tables import Document
@@ -63,6 +66,30 @@ def test_support_restarts_each_role_of_a_real_box(service: Service, make_box: Ca
     for role in get_args(Role):
         _restart(service, box, role)
     assert {name for name, pid in _pids(box).items() if pid != before[name]} == set(get_args(Role))
+
+
+def test_a_receiver_starts_anew_when_the_last_association_is_over(make_box: Callable[..., Box]) -> None:
+    """Whoever asks: the X-ray unit ends what it began; another role starts anew meanwhile."""
+    box = make_box().set_up().start()
+    box.accept("DX1")
+    database, before = Database(box.data / "bucky.sqlite"), _pids(box)
+    unit = AE("DX1")
+    unit.add_requested_context("1.2.840.10008.1.1")
+    association = unit.associate(HOST, box.dicom_port)
+    assert association.is_established
+    for role in ("receiver", "web"):
+        ask(database, role)
+
+    def echoed_until_the_page_is_anew() -> bool:
+        assert association.send_c_echo().Status == 0
+        return _pid(box, "web") not in (None, before["web"])
+
+    wait_for(echoed_until_the_page_is_anew, 120, "a new process of the page")
+    assert _pid(box, "receiver") == before["receiver"]
+    assert started(database, "receiver") is None
+    association.release()
+    wait_for(lambda: started(database, "receiver"), 120, "a new receiver")
+    assert _pid(box, "receiver") != before["receiver"]
 
 
 def test_support_has_the_whole_way_rehearsed_with_consent(service: Service, make_box: Callable[..., Box]) -> None:

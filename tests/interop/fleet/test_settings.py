@@ -1,14 +1,17 @@
 """The box's agent against the real service over TLS: heartbeats, and settings that are tried before they stay."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 
 from appliance.clock import now, stamp
+from appliance.restart import ask
 from appliance.settings import load
 from appliance.wiring import Box
 from appliance.wiring.agent import build_agent, build_desired, build_memory, membership_of
@@ -21,6 +24,8 @@ from provisioning.fleet.tables import Document
 from provisioning.protocol.documents import SettingsDocument, sign
 from provisioning.protocol.messages import CERTIFICATE_DAYS, HEARTBEAT_S
 from tests.fleet import SERIAL, Service
+from tests.interop.fleet.conftest import start_anew
+from tests.waiting import wait_for
 
 
 def _present(box: Box) -> Callable[[], str]:
@@ -106,9 +111,60 @@ def test_a_trial_outlives_the_agents_death(service: Service, agent: Agent, box: 
     desired = build_desired(box)
     assert desired.on_trial
     desired.settle(reached=True)
-    assert desired.on_trial, "what answers so soon may be the roles with the old settings"
-    Desired(agent._box, build_memory(box), settle_s=0).settle(reached=True)
     assert not build_desired(box).on_trial
+
+
+def test_settings_are_not_confirmed_by_a_receiver_that_still_has_the_old_ones(
+    service: Service, agent: Agent, box: Box
+) -> None:
+    """What answers at the door may be the process from before, as long as an association keeps it."""
+    agent.run_once()
+    number = service.fleet.documents.set_settings(SERIAL, {"ae_title": "XRAY"}, who="sue")
+    agent._desired._box = replace(agent._box, restart=partial(ask, box.database))
+    agent.run_once()
+    agent.run_once()
+    assert agent._desired.on_trial
+    assert service.document("settings", number).outcome is None
+    start_anew(box, "receiver")
+    agent.run_once()
+    assert service.document("settings", number).outcome == "done"
+
+
+def test_settings_wait_for_the_end_of_an_association(service: Service, agent: Agent, box: Box) -> None:
+    """The receiver could not start anew with them meanwhile, and the trial would say nothing."""
+    agent.run_once()
+    number = service.fleet.documents.set_settings(SERIAL, {"ae_title": "XRAY"}, who="sue")
+    usual, agent._box = agent._box, replace(agent._box, busy=lambda: True)
+    agent.run_once()
+    assert _present(box)() == "BUCKY"
+    assert service.document("settings", number).outcome is None
+    agent._box = usual
+    agent.run_once()
+    assert _present(box)() == "XRAY"
+
+
+def test_settings_are_taken_back_in_time_although_a_call_to_the_vendor_hangs(
+    service: Service, agent: Agent, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service takes the call and does not answer; the box does not wait for it with its way back."""
+    agent.run_once()
+    number = service.fleet.documents.set_settings(SERIAL, {"ae_title": "LOST"}, who="sue")
+    agent.run_once()
+    monkeypatch.setattr("provisioning.agent.desired.now", lambda: now() + timedelta(seconds=121))
+    monkeypatch.setattr("provisioning.agent.link.ANSWER_S", 600.0)
+    stop = threading.Event()
+    with service.hanging() as taken:
+        round_, watch = threading.Thread(target=agent.run_once), threading.Thread(target=agent.keep_time, args=[stop])
+        round_.start()
+        assert taken.wait(60)
+        watch.start()
+        wait_for(lambda: _present(box)() == "BUCKY", 60, "the settings from before")
+        assert round_.is_alive()
+    stop.set()
+    for thread in (round_, watch):
+        thread.join(60)
+    agent.run_once()
+    assert (service.document("settings", number).outcome, agent._desired.on_trial) == ("refused", False)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +217,10 @@ def test_a_wrong_document_changes_nothing_and_is_counted(service: Service, agent
 def test_a_confirmation_needs_the_door_as_well(service: Service, box: Box) -> None:
     """Settings after which no X-ray unit gets in are taken back although the vendor answers."""
     memory = build_memory(box)
-    agent = build_agent(box, settle_s=0)
+    agent = build_agent(box)
     desired = Desired(replace(agent._box, answers=lambda: False), memory, confirm_s=0.0)
     desired.apply(SettingsDocument(SERIAL, 1, stamp(), {"ae_title": "NODOOR"}))
+    start_anew(box, "receiver")
     desired.settle(reached=True)
     assert _present(box)() == "BUCKY"
     assert memory.answers()[0].reason == "no-door"

@@ -220,7 +220,7 @@ def test_a_command_at_which_the_box_was_switched_off_is_told_and_not_repeated(
     number = service.fleet.documents.send_command(SERIAL, RestartRole("web"), who="sue")
     memory.bind(SERIAL)
     memory.begin("command", number, "restart-role")
-    after_power = build_agent(box, settle_s=0)
+    after_power = build_agent(box)
     after_power.run_once()
     assert service.document("command", number).reason == "broken-off"
     assert box.database.setting("restart_web") is None
