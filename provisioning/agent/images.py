@@ -2,6 +2,7 @@
 
     updates/bundle.raucb  updates/wanted.json   from the agent: install this
     updates/trial.json                          from the installer: it is written, and being tried
+    updates/written                             from the installer: taken away, it restarts the device
     updates/outcome.json                        to the agent: what became of it
 
 Files, since the installer and the trial must work when nothing else of the product does (firmware/system).
@@ -34,6 +35,7 @@ class Images:
         self._wanted = folder / "wanted.json"
         self._trial = folder / "trial.json"
         self._outcome = folder / "outcome.json"
+        self._written = folder / "written"
 
     @property
     def managed(self) -> bool:
@@ -51,6 +53,15 @@ class Images:
         bundle.rename(self._folder / "bundle.raucb")
         sync_folder(self._folder)
         keep(self._wanted, json.dumps({"release": release, "version": version}).encode())
+
+    @property
+    def waits(self) -> bool:
+        """Whether the installer waits for a quiet moment to restart the device."""
+        return self._written.exists()
+
+    def let_restart(self) -> None:
+        """Nobody is in the midst of anything."""
+        self._written.unlink(missing_ok=True)
 
     def ended(self) -> Ended | None:
         """What became of the last one, until `forget`; None while there is nothing to tell."""

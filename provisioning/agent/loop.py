@@ -240,6 +240,8 @@ class Agent:
 
     def _settle_image(self) -> None:
         """The installer restarts the device, or says why not; what is told is of a start before or of this one."""
+        if self._images.waits and not self._box.busy():
+            self._images.let_restart()
         if ended := self._images.ended():
             self._memory.finish("release", ended.version, done=ended.stayed, reason=ended.reason)
             self._box.record("software-set", f"release {self._box.release} {'confirmed' if ended.stayed else 'stays'}")

@@ -91,6 +91,17 @@ def test_a_bundle_comes_whole_to_the_installer_in_the_evening(service: Service, 
     assert not (data / "updates/outcome.json").exists()
 
 
+def test_the_device_restarts_for_an_image_when_nobody_is_at_the_door(service: Service, data: Path) -> None:
+    """It took minutes to write; an association that began meanwhile is not cut."""
+    one = agent(data, busy=lambda: True)
+    (data / "updates/written").touch()
+    one.run_once()
+    assert (data / "updates/written").exists()
+    one._box = replace(one._box, busy=lambda: False)
+    one.run_once()
+    assert not (data / "updates/written").exists()
+
+
 @pytest.mark.parametrize("reason", ["bundle-damaged", "returned"])
 def test_the_vendor_is_told_why_an_image_did_not_stay(service: Service, data: Path, reason: str) -> None:
     """The installer's own code."""

@@ -16,6 +16,7 @@ from tests.firmware.device import CHECKOUT, Device, Started
 
 UPDATES = "/var/lib/bucky/updates"
 CHOICE = "/run/bucky/cfg/autoboot.txt"
+AS_AGENT = "setpriv --reuid bucky-agent --regid bucky --clear-groups"
 _STAND_IN = """#!/bin/sh
 [ "$1" = install ] || exec /usr/bin/rauc "$@"
 /usr/lib/bucky/boot-choice set-state B bad && /usr/lib/bucky/boot-choice set-primary B
@@ -49,9 +50,8 @@ def act(box: Device, command: str, *, text: str = "", expect: int = 0) -> str:
 
 def outcome(box: Device) -> dict[str, object]:
     """What the vendor link is told, by a file that its role can read and remove."""
-    as_agent = "setpriv --reuid bucky-agent --regid bucky --clear-groups"
-    found: dict[str, object] = json.loads(act(box, f"{as_agent} cat {UPDATES}/outcome.json"))
-    act(box, f"{as_agent} rm {UPDATES}/outcome.json")
+    found: dict[str, object] = json.loads(act(box, f"{AS_AGENT} cat {UPDATES}/outcome.json"))
+    act(box, f"{AS_AGENT} rm {UPDATES}/outcome.json")
     return found
 
 
@@ -124,10 +124,23 @@ def test_a_good_bundle_leads_to_a_restart_on_trial(box: Device, signed: Path) ->
     """The other slot is asked for once, and the notes for its trial are there."""
     wanted = json.dumps({"release": "1.2", "version": 8})
     act(box, f"cp {signed} {UPDATES}/bundle.raucb; cat > {UPDATES}/wanted.json", text=wanted)
-    act(box, f"/usr/lib/bucky/install {UPDATES}")
+    (box.bin / "asked").unlink(missing_ok=True)
+    agent_lets_it = f"{AS_AGENT} rm {UPDATES}/written"
+    waits = f"while [ ! -e {UPDATES}/written ]; do sleep 0.2; done; [ ! -e {box.bin}/asked ]"
+    act(box, f"/usr/lib/bucky/install {UPDATES} 3600 & {waits}; {agent_lets_it}; wait $!")
     assert (box.bin / "asked").read_text() == "reboot --reboot-argument=0 tryboot\n"
     assert act(box, "/usr/lib/bucky/boot-choice get-primary") == "B"
     assert json.loads(act(box, f"cat {UPDATES}/trial.json")) == {"release": "1.2", "version": 8, "slot": "B"}
+    assert act(box, f"ls {UPDATES}") == "trial.json"
+
+
+def test_a_restart_does_not_wait_for_ever(box: Device, signed: Path) -> None:
+    """For a unit that never leaves, or a vendor link that is dead."""
+    (box.bin / "asked").unlink(missing_ok=True)
+    wanted = json.dumps({"release": "1.2", "version": 8})
+    act(box, f"cp {signed} {UPDATES}/bundle.raucb; cat > {UPDATES}/wanted.json", text=wanted)
+    act(box, f"/usr/lib/bucky/install {UPDATES} 0")
+    assert (box.bin / "asked").exists()
     assert act(box, f"ls {UPDATES}") == "trial.json"
 
 
