@@ -42,7 +42,13 @@ KINDS = (
     Kind("roles-set", "110113", "Security Alert", "E", "Changed a role", "110136", "Security Roles Changed"),
     Kind("user-set", "110113", "Security Alert", "E", "Changed a log-in", "110137", "User Security Attributes Changed"),
     Kind(
-        "support-began", "110113", "Security Alert", "E", "Support was let in", "110139", "Remote Service Operation Started"
+        "support-began",
+        "110113",
+        "Security Alert",
+        "E",
+        "Support was let in",
+        "110139",
+        "Remote Service Operation Started",
     ),
     Kind(
         "support-acted", "110113", "Security Alert", "E", "Support acted", "110139", "Remote Service Operation Started"
