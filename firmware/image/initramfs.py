@@ -56,7 +56,7 @@ def kernel(root: Path) -> str:
 
 
 def _programs(root: Path, busybox: Path, tree: Path) -> None:
-    for folder in ("bin", "sbin", "lib", "dev", "proc", "sys", "run", "root", "tmp"):
+    for folder in ("bin", "sbin", "lib", "dev", "proc", "sys", "run", "sysroot", "tmp"):
         (tree / folder).mkdir()
     shutil.copy(busybox, tree / "bin/busybox")
     for applet in APPLETS:

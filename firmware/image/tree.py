@@ -9,8 +9,9 @@ from firmware.image.debian import CACHE, HERE, debs, read, root_tar
 from firmware.image.words import Refused, need, run
 from firmware.update import keys
 
-SYSTEM = HERE.parent / "system" / "root"  # units, users, rules: laid over the root
-OURS = HERE / "root"
+SYSTEM = HERE.parent / "system" / "overlay"  # units, users, rules: laid over the root
+OURS = HERE / "overlay"
+LINKS = HERE / "links.txt"
 _NOT_FOR_THIS_BOARD = (  # of the kernel's modules; nothing of it can be plugged into the box
     "sound",
     "net/bluetooth",
@@ -42,8 +43,8 @@ def assemble(root: Path, cache: Path = CACHE) -> None:
     _kernel(root, cache)
     wheels.environment(root, cache)
     for layer in (OURS, SYSTEM):
-        if layer.exists():
-            lay(layer, root)
+        lay(layer, root)
+    link(links(), root)
     keys.make(cache / "keys")  # a vendor puts its own there; what is made here is good for tests
     shutil.copyfile(cache / "keys/authority.pem", root / "etc/rauc/keyring.pem")
     run("systemd-sysusers", f"--root={root}")
@@ -51,18 +52,28 @@ def assemble(root: Path, cache: Path = CACHE) -> None:
 
 
 def lay(layer: Path, root: Path) -> None:
-    """Lay a tree of the repository over the root: links as they are, modes by what may be run."""
+    """Lay a tree of the repository over the root: modes by what may be run."""
     for source in sorted(layer.rglob("*")):
         target = root / source.relative_to(layer)
-        if source.is_symlink():
-            target.unlink(missing_ok=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(source.readlink())
-        elif source.is_file():
+        if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
             shutil.copyfile(source, target)
             target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
+def links() -> dict[str, str]:
+    """The root's own symbolic links: where each leads, by its path."""
+    lines = (line.split() for line in LINKS.read_text().splitlines() if not line.startswith("#"))
+    return dict(lines)
+
+
+def link(wanted: dict[str, str], root: Path) -> None:
+    """Make symbolic links below the root."""
+    for path, target in wanted.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).unlink(missing_ok=True)
+        (root / path).symlink_to(target)
 
 
 def unpacked(name: str, into: Path, cache: Path = CACHE) -> Path:

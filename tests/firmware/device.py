@@ -12,10 +12,11 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 
+from firmware.image.tree import links
 from tests.waiting import wait_for
 
 CHECKOUT = Path(__file__).parents[2]
-TREE = CHECKOUT / "firmware" / "system" / "root"
+TREE = CHECKOUT / "firmware" / "system" / "overlay"
 UNITS = TREE / "usr/lib/systemd/system"
 ROLES = ("receiver", "web", "courier")
 _PR_SET_MDWE, _REFUSE_EXEC_GAIN = 65, 1  # prctl(2); what MemoryDenyWriteExecute= is on kernels of today
@@ -24,6 +25,7 @@ mount -t tmpfs work {work}
 mkdir {work}/etc {work}/etc-work {work}/venv {work}/venv-work
 mount -t overlay tree -o lowerdir={tree}/usr:{image}/usr:/usr /usr
 mount -t overlay etc -o lowerdir={tree}/etc:/etc,upperdir={work}/etc,workdir={work}/etc-work /etc
+{links}
 mount -t tmpfs opt /opt
 mount -t tmpfs run /run
 mkdir /run/notices
@@ -116,13 +118,14 @@ class Device:
         base = Path(sys.base_prefix)
         where = {
             "tree": TREE,
-            "image": CHECKOUT / "firmware/image/root",
+            "image": CHECKOUT / "firmware/image/overlay",
             "work": folder,
             "notices": self.notices,
             "venv": venv,
             "checkout": CHECKOUT,
         }
-        script = _FOLDERS.format(**where, python=python, base=base, home=f"/{base.parts[1]}")
+        made = "\n".join(f"mkdir -p $(dirname /{path}); ln -sfn {target} /{path}" for path, target in links().items())
+        script = _FOLDERS.format(**where, python=python, base=base, home=f"/{base.parts[1]}", links=made)
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--net", "sh", "-euc", script],
             stdin=subprocess.PIPE,

@@ -102,7 +102,7 @@ def test_modules_come_with_what_they_need() -> None:
     ]
 
 
-def test_a_layer_keeps_links_and_what_may_be_run(tmp_path: Path) -> None:
+def test_a_layer_keeps_what_may_be_run_and_gets_its_links(tmp_path: Path) -> None:
     """A tree of the repository is laid over the root whatever the umask of its checkout was."""
     layer, root = tmp_path / "layer", tmp_path / "root"
     (layer / "etc").mkdir(parents=True)
@@ -110,7 +110,8 @@ def test_a_layer_keeps_links_and_what_may_be_run(tmp_path: Path) -> None:
     for name, mode in (("plain", 0o660), ("program", 0o770)):
         (layer / "etc" / name).write_text(name)
         (layer / "etc" / name).chmod(mode)
-    (layer / "etc/wanted").symlink_to("../plain")
     tree.lay(layer, root)
+    for target in ("/elsewhere", "../plain"):
+        tree.link({"etc/wanted": target}, root)
     assert [(root / "etc" / name).stat().st_mode & 0o777 for name in ("plain", "program")] == [0o644, 0o755]
     assert (root / "etc/wanted").readlink() == Path("../plain")

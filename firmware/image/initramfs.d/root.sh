@@ -27,18 +27,18 @@ booted_slot() {
   esac
 }
 
-# Join root (device) and /dev/mapper/data below /root; the machine's id comes from the data's own, so that it is made
+# Join root (device) and /dev/mapper/data below /sysroot; the machine's id comes from the data's own, so that it is made
 # with it and needs no file that could be copied.
 join_root() {
-  mount -t squashfs -o ro "$1" /root || return 1
+  mount -t squashfs -o ro "$1" /sysroot || return 1
   mkdir -p /run/var
   mount -t tmpfs -o mode=0755,size=25% tmpfs /run/var || return 1
   mkdir /run/var/new /run/var/work
-  mount -t overlay -o lowerdir=/root/var,upperdir=/run/var/new,workdir=/run/var/work var /root/var || return 1
-  mount -t ext4 -o noatime,nosuid,nodev,errors=remount-ro /dev/mapper/data /root/var/lib/bucky || return 1
+  mount -t overlay -o lowerdir=/sysroot/var,upperdir=/run/var/new,workdir=/run/var/work var /sysroot/var || return 1
+  mount -t ext4 -o noatime,nosuid,nodev,errors=remount-ro /dev/mapper/data /sysroot/var/lib/bucky || return 1
   mkdir -p /run/bucky
   echo "$slot" >/run/bucky/slot
   echo "$2" >/run/machine-id
-  mount --bind /run/machine-id /root/etc/machine-id || return 1
-  for name in dev proc sys run; do mount --move "/$name" "/root/$name"; done
+  mount --bind /run/machine-id /sysroot/etc/machine-id || return 1
+  for name in dev proc sys run; do mount --move "/$name" "/sysroot/$name"; done
 }
