@@ -12,7 +12,7 @@ import requests
 from tests.orthanc import free_port, need
 from tests.waiting import wait_for
 
-CONF = Path(__file__).parents[2] / "firmware/system/root/etc/nginx/bucky.conf"
+CONF = Path(__file__).parents[2] / "firmware/system/overlay/etc/nginx/bucky.conf"
 
 
 @pytest.fixture
