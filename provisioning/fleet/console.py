@@ -104,6 +104,7 @@ def _add_acts(pages: Blueprint, fleet: "Fleet") -> None:
         "command": ("support", lambda s, f: fleet.documents.send_command(s, command_from(f), who=me())),
         "settings": ("support", lambda s, f: fleet.documents.set_settings(s, settings_from(f), who=me())),
         "pin": ("releaser", lambda s, f: fleet.rollouts.pin(s, f.get("release") or None, who=me())),
+        "accept-audit": ("owner", lambda s, f: health.accept_audit(fleet.store, s, who=me())),
         "replace": ("owner", lambda s, f: fleet.documents.replace(s, f.get("by", ""), who=me())),
         "revoke": ("owner", lambda s, f: fleet.registry.revoke(s, who=me())),
     }

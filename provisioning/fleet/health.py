@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from appliance.clock import moment, now, stamp
 from provisioning.fleet import audit
+from provisioning.fleet.registry import find
 from provisioning.fleet.store import Store
 from provisioning.fleet.tables import Box, Clinic
 from provisioning.protocol.figures import well_formed
@@ -52,6 +53,16 @@ def note(session: Session, box: Box, heartbeat: Heartbeat) -> None:
     box.seen_at, box.release = stamp(), heartbeat.release
     checks = [check for found in heartbeat.checks if (check := well_formed(found))]
     box.heartbeat = msgspec.to_builtins(msgspec.structs.replace(heartbeat, checks=checks))
+
+
+def accept_audit(store: Store, serial: str, *, who: str) -> None:
+    """The trail as it is now is the box's, as after a restore that the clinic told of; later cuts are noted again."""
+    with store.write() as session:
+        box = find(session, serial)
+        was, heartbeat = box.audit_trouble, box.heartbeat or {}
+        box.audit_trouble = None
+        box.audit_number, box.audit_hash = heartbeat.get("audit_number", 0), heartbeat.get("audit_hash", "")
+        audit.record(session, who, "box-audit-accepted", serial, was=was or "")
 
 
 def lines(store: Store, *, search: str = "", after: str = "", limit: int = 100) -> list[Line]:

@@ -21,6 +21,7 @@ from tests.crowd import make_boxes
 PASSWORD, OTHER = "correct horse battery", "another horse battery"
 BASE = "https://localhost"
 ACTS = {"command": "support", "settings": "support", "pin": "releaser", "replace": "owner", "revoke": "owner"}
+ACTS |= {"accept-audit": "owner"}
 LEAST = {
     "log_in": None,
     "log_out": None,

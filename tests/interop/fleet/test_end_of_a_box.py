@@ -11,9 +11,9 @@ from appliance.wiring import Box
 from appliance.wiring.agent import build_agent, build_desired, build_memory, membership_of
 from provisioning.agent.loop import Agent
 from provisioning.agent.vouchers import activate
+from provisioning.fleet import audit
 from provisioning.fleet.documents import load_signer
-from provisioning.fleet.health import lines
-from provisioning.fleet.tables import Box as BoxRow
+from provisioning.fleet.health import accept_audit, lines
 from provisioning.protocol.refused import DocumentRefused
 from tests.conftest import SENTINEL
 from tests.fleet import HOST, SERIAL, Service
@@ -92,19 +92,58 @@ def test_a_voucher_activates_a_box_without_a_line_and_once(service: Service, box
         activate(raw, membership=clone, memory=build_memory(fresh), desired=build_desired(fresh))
 
 
-def test_a_box_whose_audit_trail_was_cut_is_noticed(service: Service, agent: Agent, box: Box) -> None:
-    """A chain alone would not show it."""
-    for _ in range(3):
-        box.trail.record("started", THE_BOX)
-    agent.run_once()
+def _cut_trail(box: Box) -> None:
+    """What somebody with the database in their hands does: the last events are gone, the chain before them is whole."""
     with box.database.write() as db:
-        db.conn.execute("DROP TRIGGER IF EXISTS audit_event_kept")
         for (name,) in db.conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             if "audit" in name:
                 db.conn.execute(f"DROP TRIGGER {name}")
         db.conn.execute("DELETE FROM audit_event WHERE number > 1")
+
+
+def _record(box: Box, number: int) -> None:
+    for _ in range(number):
+        box.trail.record("started", THE_BOX)
+
+
+def test_a_box_whose_audit_trail_was_cut_is_noticed(service: Service, agent: Agent, box: Box) -> None:
+    """A chain alone would not show it; it stays noted however long the trail becomes again."""
+    _record(box, 4 - box.trail.head().number)
     agent.run_once()
+    _cut_trail(box)
+    agent.run_once()
+    assert "had 4 events and now has 1" in (service.row().audit_trouble or "")
+    assert lines(service.fleet.store)[0].trouble == ["audit"]
+    _record(box, 9)
+    agent.run_once()
+    assert service.row().audit_trouble
+
+
+def test_a_trail_that_was_cut_and_filled_up_again_is_noticed(service: Service, agent: Agent, box: Box) -> None:
+    """Between two heartbeats, to the same length: its last event is another one."""
+    _record(box, 4 - box.trail.head().number)
+    agent.run_once()
+    assert service.row().audit_trouble is None
+    _cut_trail(box)
+    _record(box, 3)
+    assert box.trail.head().number == 4
+    agent.run_once()
+    assert "Event 4 of the box's audit trail is another" in (service.row().audit_trouble or "")
+
+
+def test_an_owner_accepts_the_trail_of_a_box_that_was_restored(service: Service, agent: Agent, box: Box) -> None:
+    """With the reason in the vendor's own audit; the next cut is noted again."""
+    _record(box, 4 - box.trail.head().number)
+    agent.run_once()
+    _cut_trail(box)
+    agent.run_once()
+    accept_audit(service.fleet.store, SERIAL, who="olga")
+    _record(box, 2)
+    agent.run_once()
+    assert service.row().audit_trouble is None
     with service.fleet.store.read() as session:
-        trouble = session.get_one(BoxRow, SERIAL).audit_trouble
-    assert trouble is not None
-    assert "now has 1" in trouble
+        (told,) = [event for event in audit.newest(session, serial=SERIAL) if event.what == "box-audit-accepted"]
+    assert (told.who, "now has 1" in told.detail) == ("olga", True)
+    _cut_trail(box)
+    agent.run_once()
+    assert "had 3 events and now has 1" in (service.row().audit_trouble or "")
