@@ -1,6 +1,7 @@
 """One role asks another to start anew: a stamp in the database, noticed within seconds.
 
-systemd or the supervisor starts the role again. A role ends when it is idle, so that no association is cut.
+systemd or the supervisor starts the role again. A role ends when it is idle, so that no association is cut; at once
+when the box was wiped, and begins on what is then a new one.
 """
 
 import threading
@@ -32,15 +33,25 @@ def follow(database: Database, role: str, stop: threading.Event, *, busy: Callab
 
     Watches in a thread of its own.
     """
-    before = database.setting(f"restart_{role}")
+    before, box_id = database.setting(f"restart_{role}"), database.setting("box_id")
     database.set_setting(f"started_{role}", __version__)
 
     def watch() -> None:
         while not stop.wait(LOOK_S):
-            if database.setting(f"restart_{role}") != before:
+            if _is_destroyed(database, box_id):
+                stop.set()
+            elif database.setting(f"restart_{role}") != before:
                 deadline = time.monotonic() + PATIENCE_S
                 while busy() and time.monotonic() < deadline and not stop.wait(LOOK_S):
                     pass
                 stop.set()
 
     threading.Thread(target=watch, name="restart", daemon=True).start()
+
+
+def _is_destroyed(database: Database, box_id: str | None) -> bool:
+    """Whether everything under this role was wiped, and perhaps another box begun there."""
+    try:
+        return box_id is not None and database.setting("box_id") != box_id
+    except FileNotFoundError:
+        return True

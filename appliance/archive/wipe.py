@@ -6,7 +6,7 @@ from pathlib import Path
 from appliance.files import sync_folder
 
 KEPT = "vendor"
-_NOT_OURS = "lost+found"  # of the file system, where the folder is a partition of its own
+_NOT_OURS = ("lost+found", "chrony")  # of the file system and of the clock, where the folder is a partition of its own
 MARK = "reset.pending"
 
 
@@ -24,7 +24,7 @@ def is_pending(data: Path) -> bool:
 def finish(data: Path) -> None:
     """Remove all but the vendor's part, at last the note itself."""
     for path in data.iterdir():
-        if path.name in (KEPT, MARK, _NOT_OURS):
+        if path.name in (KEPT, MARK, *_NOT_OURS):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

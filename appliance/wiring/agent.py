@@ -16,6 +16,8 @@ from appliance.settings import Settings, load
 from appliance.wiring.box import Box
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from provisioning.agent.desired import Desired
     from provisioning.agent.door import Door
     from provisioning.agent.loop import Agent
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
     from provisioning.agent.surroundings import FoundCheck, Surroundings
 
 _CLOSED_FROM, _CLOSED_UNTIL = 20, 6  # local hours
+ERASE_S = 90.0
+
+
+class NotErased(BuckyError):
+    """The end of the box is put off: nothing was destroyed, and the vendor is not told that it was."""
+
+    code = "not-erased"
+    message = "The keys of the disk could not be destroyed."
+    hint = "The box tries again by itself. If it goes on, destroy the card."
 
 
 def membership_of(settings: Settings) -> "Membership":
@@ -232,12 +243,23 @@ def _resend(box: Box, alias: str) -> int:
 
 
 def _erase(box: Box) -> None:
-    """Everything but the keys of the link, which the agent forgets last. The image destroys the disk's key as well."""
+    """Everything but the keys of the link, which the agent forgets last; on the device the disk's keys go first."""
     from appliance.archive import wipe
 
-    box.database.close()
+    if (updates := box.settings.data / "updates").is_dir():
+        _erase_disk_keys(updates / "erase")
     wipe.begin(box.settings.data)
     wipe.finish(box.settings.data)
+
+
+def _erase_disk_keys(asked: "Path", patience_s: float = ERASE_S) -> None:
+    """Ask the device for it by a file, which is gone when it is done (firmware/system, `erase`); raises NotErased."""
+    asked.touch()
+    deadline = time.monotonic() + patience_s
+    while asked.exists():
+        if time.monotonic() > deadline:
+            raise NotErased
+        time.sleep(0.2)
 
 
 def _nothing(_: object) -> None:

@@ -63,6 +63,7 @@ REASONS = {
     "wrong-address": "Something else answers at the reader’s address.",
     "service-trouble": "The reader’s service has trouble of its own.",
     "service-full": "The reader’s archive is full.",
+    "not-erased": "The box could not destroy the keys of its disk; it tries again. Have the card destroyed.",
     "vendor-unreachable": "Our service was not reached.",
 }
 

@@ -1,6 +1,8 @@
 """Boxes that move, are restored, tampered with or retired, against the real service over TLS."""
 
+import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from appliance.audit.trail import THE_BOX
 from appliance.settings import load
 from appliance.wiring import Box
-from appliance.wiring.agent import build_agent, build_desired, build_memory, membership_of
+from appliance.wiring.agent import _erase_disk_keys, build_agent, build_desired, build_memory, membership_of
 from provisioning.agent.loop import Agent
 from provisioning.agent.vouchers import activate
 from provisioning.fleet import audit
@@ -17,6 +19,7 @@ from provisioning.fleet.health import accept_audit, lines
 from provisioning.protocol.refused import DocumentRefused
 from tests.conftest import SENTINEL
 from tests.fleet import HOST, SERIAL, Service
+from tests.waiting import wait_for
 
 
 def test_a_retired_box_is_wiped_and_reports_it(service: Service, agent: Agent, box: Box) -> None:
@@ -33,6 +36,34 @@ def test_a_retired_box_is_wiped_and_reports_it(service: Service, agent: Agent, b
     assert not (box.settings.data / "blobs").exists()
     assert not (box.settings.data / "vendor" / "identity.pem").exists()
     assert not (box.settings.data / "vendor" / "client.pem").exists()
+
+
+def test_on_the_device_the_keys_of_the_disk_go_first(
+    service: Service, agent: Agent, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the device's answer nothing is destroyed and nothing is said to be; with it the end is told."""
+    agent.run_once()
+    updates = box.settings.data / "updates"
+    updates.mkdir()
+    monkeypatch.setattr("appliance.wiring.agent._erase_disk_keys", partial(_erase_disk_keys, patience_s=0.0))
+    service.fleet.documents.order_wipe(SERIAL, load_signer(service.offline / "wipe-key.pem"), who="owner")
+    agent.run_once()
+    assert agent.failures["not-erased"] == 1
+    assert (updates / "erase").exists()
+    assert (box.settings.data / "bucky.sqlite").exists()
+    assert lines(service.fleet.store)[0].state == "wipe-pending"
+    monkeypatch.setattr("appliance.wiring.agent._erase_disk_keys", partial(_erase_disk_keys, patience_s=600.0))
+    ending = threading.Thread(target=agent.run_once)
+    ending.start()
+
+    def device_answers() -> bool:
+        if (updates / "erase").exists():
+            (updates / "erase").unlink(missing_ok=True)
+        return not ending.is_alive()
+
+    wait_for(device_answers, 120, "the end")
+    assert lines(service.fleet.store)[0].state == "retired"
+    assert not updates.exists()
 
 
 def test_a_forged_wipe_destroys_nothing(service: Service, agent: Agent, box: Box) -> None:

@@ -10,6 +10,7 @@ from pynetdicom import AE
 from appliance.archive.database import Database
 from appliance.restart import ask, started
 from provisioning.agent.membership import Membership
+from provisioning.fleet.documents import load_signer
 from provisioning.fleet.health import lines
 from provisioning.fleet.tables import Document
 from provisioning.protocol.commands import Command, Rehearse, RestartRole, Role
@@ -90,6 +91,24 @@ def test_a_receiver_starts_anew_when_the_last_association_is_over(make_box: Call
     association.release()
     wait_for(lambda: started(database, "receiver"), 120, "a new receiver")
     assert _pid(box, "receiver") != before["receiver"]
+
+
+def test_a_retired_box_is_wiped_while_its_roles_run(service: Service, make_box: Callable[..., Box]) -> None:
+    """The clinic's data go, the vendor is told, and each role begins anew on a box that nobody has set up."""
+    box = make_box().set_up().start()
+    service.register(box.data / "vendor")
+    wait_for(lambda: service.row().seen_at, 120, "the first heartbeat")
+    (box.data / "blobs").mkdir(exist_ok=True)
+    (box.data / "blobs" / "picture").write_bytes(SENTINEL.encode())
+    before = _pids(box)
+    service.fleet.documents.order_wipe(SERIAL, load_signer(service.offline / "wipe-key.pem"), who="owner")
+    wait_for(lambda: service.row().state == "retired", 240, "the report of the end")
+    assert not (box.data / "blobs" / "picture").exists()
+    assert not (box.data / "vendor" / "client.pem").exists()
+    for role in ("receiver", "web", "courier"):
+        wait_for(lambda role=role: _pid(box, role) not in (None, before[role]), 120, f"a new {role}")
+    wait_for(lambda: _answers(box), 120, "the page")
+    assert "/setup" in requests.get(box.url, timeout=60).url
 
 
 def test_support_has_the_whole_way_rehearsed_with_consent(service: Service, make_box: Callable[..., Box]) -> None:
