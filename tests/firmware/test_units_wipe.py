@@ -71,7 +71,7 @@ def test_the_keys_of_the_disk_are_destroyed_and_the_next_start_makes_it_anew(dis
 
 
 def test_another_partition_is_left_alone(disk: Path) -> None:
-    """Without the mark of the initramfs it is not Bucky's; what was asked for stays, so that it does not count as done."""
+    """Without the mark of the initramfs it is not Bucky's; what was asked for stays, and so does not count as done."""
     _shell(f"dd if=/dev/zero of={disk} bs=512 seek=$((24 * 2048)) count=1 conv=notrunc 2>/dev/null")
     (disk.parent / "erase").touch()
     _shell(f"BUCKY_DATA_PARTITION={disk} {ERASE} {disk.parent}", 1)
