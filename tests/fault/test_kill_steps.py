@@ -60,7 +60,11 @@ def _step_through(role: Role, steps: Steps, act: Callable[[], None], settle: Cal
         steps.disarm()
         role.kill()
         role.start()
-        settle()
+        try:
+            settle()
+        except AssertionError as error:
+            error.add_note(f"after a kill in front of step {number} of {calls}")
+            raise
     role.kill()
     return len(numbers), calls
 
@@ -164,7 +168,7 @@ def test_the_courier_killed_at_every_step_of_a_delivery_and_a_result(
         wait_for(lambda: role.is_dead or done(), 60, "the report")
 
     def settle() -> None:
-        wait_for(done, 60, "the delivery and the report after the kill")
+        wait_for(done, 300, "the delivery and the report after the kill")
 
     trials, calls = _step_through(role, steps, act, settle)
     receiver.kill()
