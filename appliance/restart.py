@@ -4,6 +4,8 @@ systemd or the supervisor starts the role again. A role ends when it is idle, so
 when the box was wiped, and begins on what is then a new one.
 """
 
+import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -34,7 +36,8 @@ def follow(database: Database, role: str, stop: threading.Event, *, busy: Callab
     Watches in a thread of its own.
     """
     before, box_id = database.setting(f"restart_{role}"), database.setting("box_id")
-    database.set_setting(f"started_{role}", __version__)
+    with contextlib.suppress(sqlite3.OperationalError):  # a full disk keeps no role from its work
+        database.set_setting(f"started_{role}", __version__)
 
     def watch() -> None:
         while not stop.wait(LOOK_S):

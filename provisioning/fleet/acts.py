@@ -182,20 +182,28 @@ def serve(args: Args, fleet: Fleet) -> None:
     refresh: Callable[[], None] = fleet.repository.refresh if fleet.repository.first_root else lambda: None
     clockwork = Clockwork(fleet.rollouts.advance, refresh)
 
+    broken = threading.Event()
+
     def tick() -> None:
-        while not stop.wait(max(0.1, clockwork.run_once(time.monotonic()))):
-            pass
+        try:
+            while not stop.wait(max(0.1, clockwork.run_once(time.monotonic()))):
+                pass
+        except BaseException:
+            broken.set()  # a service that halts no bad release is worth nothing: it ends, to be started again
+            stop.set()
+            raise
 
     threading.Thread(target=tick, name="clockwork", daemon=True).start()
     if args.behind_proxy:
         print(f"ready {args.behind_proxy}", flush=True)
         serve_behind_proxy(fleet.app(), args.behind_proxy, stop)
-        return
+        sys.exit(int(broken.is_set()))
     server = TlsServer(fleet.app(), fleet.authority, args.listen, args.port)
     threading.Thread(target=server.serve, name="tls", daemon=True).start()
     print(f"ready https={args.listen}:{server.port}", flush=True)
     stop.wait()
     server.stop()
+    sys.exit(int(broken.is_set()))
 
 
 def simulate(args: Args, fleet: Fleet) -> None:

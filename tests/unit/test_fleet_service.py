@@ -17,6 +17,7 @@ from provisioning.fleet import audit
 from provisioning.fleet.label import print_label
 from provisioning.fleet.rollouts import RINGS, place
 from provisioning.fleet.service import Config, Fleet
+from provisioning.fleet.serving import Clockwork
 from provisioning.fleet.tables import Box, Event, Rollout, RolloutBox, Staff
 from provisioning.protocol.commands import NetworkCheck
 from provisioning.protocol.messages import Outcome
@@ -271,6 +272,47 @@ def test_the_console_refuses_forms_from_elsewhere(fleet: Fleet) -> None:
     """Without the page's token."""
     answer = fleet.app().test_client().post("/console/login", data={"name": "x"}, base_url="https://localhost")
     assert answer.status_code == 400
+
+
+def test_the_list_says_since_when_a_box_is_away_and_which_waits_for_its_end(fleet: Fleet) -> None:
+    """In words that a person reads; a box that was never heard says so."""
+    boxes = make_boxes(fleet, 3)
+    for number, box in enumerate(boxes[:2]):
+        beat(fleet.app().test_client(), box, number)
+    with fleet.store.write() as session:
+        session.get_one(Box, boxes[0].serial).seen_at = stamp(now() - timedelta(hours=3, minutes=5))
+        session.get_one(Box, boxes[1].serial).state = "wipe-pending"
+    app = fleet.app()
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    number = pyotp.TOTP(fleet.people.add("sue", "watcher", PASSWORD, who="owner")).now()
+    form = {"name": "sue", "password": PASSWORD, "number": number}
+    client.post("/console/login", data=form, base_url="https://localhost")
+    page = client.get("/console/", base_url="https://localhost").text
+    rows = dict(re.findall(r">(SIM-\d+)</a>(.*?)</tr>", page, re.DOTALL))
+    assert ">away 3 h<" in rows["SIM-000000"]
+    assert ">wipe pending<" in rows["SIM-000001"]
+    assert ">never heard<" in rows["SIM-000002"]
+
+
+def test_a_clockwork_does_each_of_its_jobs_in_time() -> None:
+    """Rollouts every minute, the releases' metadata once a day, both at the start."""
+    done: list[str] = []
+    clockwork = Clockwork(lambda: done.append("advance"), lambda: done.append("refresh"))
+    assert [clockwork.run_once(at) for at in (1000.0, 1030.0, 1060.0)] == [60.0, 30.0, 60.0]
+    assert done == ["advance", "refresh", "advance"]
+    clockwork.run_once(1000.0 + 24 * 3600)
+    assert done == ["advance", "refresh", "advance", "advance", "refresh"]
+
+
+def test_a_service_whose_clockwork_fails_ends(tmp_path: Path) -> None:
+    """It would answer and never halt a bad release; what started it starts it again."""
+    offline = str(tmp_path / "offline")
+    _run(tmp_path, "init", "--url", "https://127.0.0.1", "--host", "127.0.0.1", "--offline", offline)
+    _run(tmp_path, "ceremony", "--offline", offline)
+    (tmp_path / "fleet" / "releases" / "metadata" / "targets.json").unlink()
+    told = _run(tmp_path, "serve", "--listen", "127.0.0.1", "--port", "0", expect=1)
+    assert "ready https=127.0.0.1:" in told
 
 
 def test_a_label_holds_serial_and_code(tmp_path: Path) -> None:
