@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.firmware.device import CHECKOUT, TREE
+from tests.firmware.device import CHECKOUT, TREE, Device
 
 CHOICE = TREE / "usr/lib/bucky/boot-choice"
 FLASHED = (CHECKOUT / "firmware/image/boot/autoboot.txt").read_text()
 SLOTS = {"2": "A", "3": "B"}
+_LATE = """
+mount -t tmpfs dev /dev
+mknod -m 666 /dev/null c 1 3
+mkdir -p /run/bucky /dev/disk/by-partlabel {bin}
+printf '#!/bin/sh\\n[ -e "$5" ] && cat >"$6/autoboot.txt" <<END\\n{flashed}END\\n' >{bin}/mount
+printf '#!/bin/sh\\nrm "$1/autoboot.txt"\\n' >{bin}/umount
+chmod +x {bin}/*
+(sleep 2; touch /dev/disk/by-partlabel/cfg) &
+PATH={bin}:$PATH /usr/lib/bucky/boot-choice proven
+"""
 
 
 def choice(file: Path, *arguments: str, expect: int = 0) -> str:
@@ -92,3 +102,9 @@ def test_a_write_torn_at_any_byte_leaves_a_choice_that_was_meant(
         assert choice(file, "get-primary") in {"A", "B"}
         choice(file, *write.split())
         assert file.read_text() == new
+
+
+def test_a_start_that_is_earlier_than_its_disk_waits_for_it(device: Device) -> None:
+    """A trial that could not read the choice would never commit; `mount` is a stand-in that needs the partition."""
+    script = _LATE.format(bin="/run/late", flashed=FLASHED.replace("\n", "\\n"))
+    assert device.run("unshare", "--mount", "sh", "-euc", script) == "A"
