@@ -22,8 +22,15 @@ class Viewing:
     priors: list[StudyLine]
     hangings: dict[str, Any]
     may_hand_over: bool
-    first_frame: str
-    """Address of the frame that is probably wanted first, empty if there is none."""
+    first: int | None
+    """The picture that is probably wanted first."""
+
+    @property
+    def first_frame(self) -> str:
+        """The address of its first frame."""
+        from appliance.imaging.picture import PACKET_FORM
+
+        return url_for("pictures.frame", instance_id=self.first, number=1, form=PACKET_FORM)
 
 
 def create(services: Services) -> Blueprint:
@@ -46,14 +53,11 @@ def create(services: Services) -> Blueprint:
 def viewing(services: Services, line: StudyLine) -> Viewing:
     """What the light table of a study is given."""
     hangings = services.hangings.of(current_user.account.id)
-    return Viewing(earlier(services.catalogue, line.study), hangings, may_hand_over(), _first_frame(line))
+    return Viewing(earlier(services.catalogue, line.study), hangings, may_hand_over(), _first(line))
 
 
-def _first_frame(line: StudyLine) -> str:
-    from appliance.imaging.picture import PACKET_FORM
-
-    shown = next((image for image in line.images if image.preview_state == "ready"), None)
-    return url_for("pictures.frame", instance_id=shown.id, number=1, form=PACKET_FORM) if shown else ""
+def _first(line: StudyLine) -> int | None:
+    return next((image.id for image in line.images if image.preview_state == "ready"), None)
 
 
 def earlier(catalogue: Catalogue, study: Study) -> list[StudyLine]:

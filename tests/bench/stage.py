@@ -6,8 +6,10 @@ import mimetypes
 import threading
 import time
 from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 import requests
 
@@ -24,10 +26,17 @@ class Line:
         self._free_at = 0.0
         self._lock = threading.Lock()
 
-    def wait(self, count: int) -> None:
-        """Wait until `count` bytes have had their turn."""
+    def send(self, out: BinaryIO, body: bytes) -> None:
+        """Write `body`, each piece when it has its turn."""
         if not self._seconds_per_byte:
+            out.write(body)
             return
+        for start in range(0, len(body), _CHUNK_BYTES):
+            piece = body[start : start + _CHUNK_BYTES]
+            self._wait(len(piece))
+            out.write(piece)
+
+    def _wait(self, count: int) -> None:
         with self._lock:
             late = time.monotonic() - _CATCHES_UP_S  # what the scheduler cost is no property of the line
             self._free_at = max(self._free_at, late) + count * self._seconds_per_byte
@@ -40,10 +49,13 @@ class Stage:
 
     def __init__(self, box_url: str, *, line: Line, token: str = "", files: "Files | None" = None) -> None:
         self.application_bytes = 0
+        self._box = requests.Session()
+        self._box.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         stage = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
 
             def do_GET(self) -> None:
                 found = files(self.path.partition("?")[0]) if files and not self.path.startswith("/dicom-web") else None
@@ -56,9 +68,7 @@ class Stage:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the page was closed
-                    for start in range(0, len(body), _CHUNK_BYTES):
-                        line.wait(len(body[start : start + _CHUNK_BYTES]))
-                        self.wfile.write(body[start : start + _CHUNK_BYTES])
+                    line.send(self.wfile, body)
 
             def do_POST(self) -> None:
                 self.do_GET()
@@ -81,7 +91,7 @@ class Stage:
             headers["Authorization"] = f"Bearer {token}"
         data = asked.rfile.read(int(asked.headers.get("Content-Length") or 0))
         options = {"headers": headers, "data": data, "stream": True, "timeout": 60, "allow_redirects": False}
-        answer = requests.request(asked.command, box_url + asked.path, **options)  # noqa: S113 - it has its timeout
+        answer = self._box.request(asked.command, box_url + asked.path, **options)
         body = answer.raw.read(decode_content=False)
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _NOT_FORWARDED}
         if "Content-Encoding" in answer.headers:
@@ -113,7 +123,8 @@ def folder_files(folder: Path, *, instead: dict[str, bytes], fallback: str = "in
             if "." in name.rpartition("/")[2]:
                 return b"", {"Content-Type": "text/plain"}
             file, kind = folder / fallback, "text/html"
-        packed.setdefault(file, gzip.compress(file.read_bytes()))
+        if file not in packed:
+            packed[file] = gzip.compress(file.read_bytes())
         return packed[file], {"Content-Type": kind, "Content-Encoding": "gzip"}
 
     return find

@@ -10,6 +10,7 @@ import json
 import shutil
 import statistics
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ WINDOWS = 20
 LINE_BITS = 30_000_000
 BAR_FIRST, BAR_FULL, BAR_MB = 0.25, 0.5, 0.2
 _WAIT_MS = 120_000
+_SETTLE_S = 1.5  # a new window first draws itself and the browser's own start page
 # Notes when a picture first stands in a large canvas or image; looks about 50 times a second
 WATCH = """(() => {
   const small = Object.assign(document.createElement('canvas'), {width: 24, height: 24});
@@ -50,13 +52,15 @@ WATCH = """(() => {
   const look = () => {
     for (const element of document.querySelectorAll('canvas, .place img')) {
       const there = element.tagName === 'CANVAS' || (element.complete && element.naturalWidth > 300);
+      if (window.firstPicture !== undefined && element.tagName !== 'CANVAS') continue;
+      if (getComputedStyle(element).opacity === '0') continue; // not yet for the eye, and looking costs time
       if (element.clientWidth < 300 || !there || !drawn(element)) continue;
       window.firstPicture ??= performance.now();
       if (element.tagName === 'CANVAS') { window.fullDepth = performance.now(); return; }
     }
     setTimeout(look, 20);
   };
-  addEventListener('DOMContentLoaded', look);
+  look();
 })()"""
 REDRAW = """async ({ours, windows}) => {
   const viewport = ours ? document.querySelector('[data-light-table]').lightTable.active
@@ -219,4 +223,6 @@ def _once(browser: Browser, box: Box, subject: Subject, token: str, bits: int) -
 def _cold_page(context: BrowserContext) -> Page:
     """A page whose browser knows nothing of the address yet; cookies do not tell ports apart, so the log-in counts."""
     context.add_init_script(WATCH)
-    return context.new_page()
+    page = context.new_page()
+    time.sleep(_SETTLE_S)
+    return page

@@ -150,6 +150,18 @@ def test_facts_of_tables_and_of_colour(tmp_path: Path) -> None:
     assert np.array_equal(parts["pixels"], stripes())
 
 
+def test_a_large_picture_comes_in_strips_that_make_it_up(tmp_path: Path) -> None:
+    """Strips of an even number of rows but the last, each packed by itself; together they are the picture."""
+    pixels = phantom(1301, 900)
+    head, parts = read_packet(make_packet(native(tmp_path / "a.dcm", pixels, 12), 1))
+    rows = [part["rows"] for part in head["parts"]]
+    assert len(rows) > 2
+    assert sum(rows) == 1301
+    assert all(count % 2 == 0 for count in rows[:-1])
+    assert {part["coding"] for part in head["parts"]} == {"htj2k"}
+    assert np.array_equal(parts["pixels"], pixels)
+
+
 def test_preview_and_thumbnail_are_the_rendered_picture_made_small(tmp_path: Path) -> None:
     """Both are WebP of the right sides, and their greys are those of the full rendering, averaged."""
     pixels = phantom(2400, 1800)

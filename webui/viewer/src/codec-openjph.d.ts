@@ -9,7 +9,10 @@ declare module "@cornerstonejs/codec-openjph" {
   export interface OpenJph {
     HTJ2KDecoder: new () => HTJ2KDecoder;
   }
-  export default function openJph(options: { locateFile: (name: string) => string }): Promise<OpenJph>;
+  export interface Options {
+    instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void): object;
+  }
+  export default function openJph(options: Options): Promise<OpenJph>;
 }
 
 declare module "@cornerstonejs/codec-openjph/wasm" {

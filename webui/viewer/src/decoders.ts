@@ -1,7 +1,17 @@
+import wasm from "@cornerstonejs/codec-openjph/wasm";
 import { _ } from "../../static/js/words.js";
 import type { Frame } from "./facts";
 
 const MOST_WORKERS = 2;
+
+/** A frame that is being unpacked while its bytes are handed over. */
+export interface Decoding {
+  readonly frame: Promise<Frame>;
+  /** The next bytes of its packet, which are gone here then. */
+  push(chunk: Uint8Array<ArrayBuffer>): void;
+  /** That was all, or all there will be. */
+  end(): void;
+}
 
 interface Waiting {
   resolve(frame: Frame): void;
@@ -13,34 +23,51 @@ export class Decoders {
   private readonly workers: { worker: Worker; busy: number }[] = [];
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
+  private broken = false;
 
-  constructor() {
+  constructor(private readonly scripts: URL) {
     const count = Math.max(1, Math.min(MOST_WORKERS, (navigator.hardwareConcurrency || 2) - 1));
     for (let i = 0; i < count; i++) this.start();
+    compiled(new URL(wasm, scripts)).then(
+      (module) => this.workers.forEach(({ worker }) => worker.postMessage({ module })),
+      () => this.fail(),
+    );
   }
 
-  decode(packet: ArrayBuffer): Promise<Frame> {
+  begin(): Decoding {
     const entry = this.workers.reduce((least, one) => (one.busy < least.busy ? one : least));
     const id = this.next++;
     entry.busy++;
-    return new Promise<Frame>((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      entry.worker.postMessage({ id, packet }, [packet]);
-    }).finally(() => entry.busy--);
+    const frame = new Promise<Frame>((resolve, reject) => this.waiting.set(id, { resolve, reject })).finally(() => entry.busy--);
+    if (this.broken) this.fail();
+    return {
+      frame,
+      push: (chunk) => entry.worker.postMessage({ id, chunk }, [chunk.buffer]),
+      end: () => entry.worker.postMessage({ id }),
+    };
   }
 
   private start(): void {
-    const worker = new Worker(new URL("decoder.js", import.meta.url), { type: "module" });
+    const worker = new Worker(new URL("decoder.js", this.scripts), { type: "module" });
     worker.addEventListener("message", ({ data: { id, frame, error } }: MessageEvent) => {
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
       if (frame) waiting?.resolve(frame as Frame);
       else waiting?.reject(new Error(error as string));
     });
-    worker.addEventListener("error", () => {
-      for (const { reject } of this.waiting.values()) reject(new Error(_("The picture cannot be unpacked in this browser.")));
-      this.waiting.clear();
-    });
+    worker.addEventListener("error", () => this.fail());
     this.workers.push({ worker, busy: 0 });
   }
+
+  private fail(): void {
+    this.broken = true;
+    for (const { reject } of this.waiting.values()) reject(new Error(_("The picture cannot be unpacked in this browser.")));
+    this.waiting.clear();
+  }
+}
+
+/** The codec, compiled once for all workers; its bytes are on the way since the page began. */
+async function compiled(address: URL): Promise<WebAssembly.Module> {
+  const answer = await fetch(address);
+  return WebAssembly.compile(await answer.arrayBuffer());
 }

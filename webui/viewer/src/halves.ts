@@ -6,31 +6,53 @@ import { isTable, type Facts, type Frame, type Stored } from "./facts";
 const MOST_BITS = 14;
 
 /**
- * A picture of half the size whose values are the sums of two by two, so that nothing is rounded; undefined where a sum
- * would not be exact, or where the mean of stored values is not that of modality values.
+ * A picture of half the size whose values are the sums of two by two, so that nothing is rounded; undefined where the
+ * mean of stored values is not that of modality values.
  */
-export function halfOf(stored: Stored, facts: Facts): Stored | undefined {
-  const { data, rows, columns, colour, marks } = stored;
+export function halvingOf(stored: Stored, facts: Facts): Halving | undefined {
+  const { data, colour, marks } = stored;
   if (colour || marks || data instanceof Float32Array || (facts.modality_lut && isTable(facts.modality_lut))) return undefined;
-  const [halfRows, halfColumns] = [Math.ceil(rows / 2), Math.ceil(columns / 2)];
-  const signed = data instanceof Int8Array || data instanceof Int16Array;
-  const sums = new (signed ? Int16Array : Uint16Array)(halfRows * halfColumns);
-  let used = 0;
-  for (let row = 0, to = 0; row < halfRows; row++) {
-    const upper = 2 * row * columns;
-    const lower = Math.min(2 * row + 1, rows - 1) * columns;
-    for (let left = 0; left < columns; left += 2, to++) {
-      const right = left + 1 < columns ? left + 1 : left;
-      const a = data[upper + left] as number;
-      const b = data[upper + right] as number;
-      const c = data[lower + left] as number;
-      const d = data[lower + right] as number;
-      used |= (a ^ (a >> 31)) | (b ^ (b >> 31)) | (c ^ (c >> 31)) | (d ^ (d >> 31));
-      sums[to] = a + b + c + d;
-    }
+  return new Halving(stored);
+}
+
+/** The sums, row by row as the picture arrives. */
+export class Halving {
+  private readonly signed: boolean;
+  private readonly sums: Int16Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+  private used = 0;
+
+  constructor(private readonly whole: Stored) {
+    this.signed = whole.data instanceof Int8Array || whole.data instanceof Int16Array;
+    this.sums = new (this.signed ? Int16Array : Uint16Array)(Math.ceil(whole.rows / 2) * Math.ceil(whole.columns / 2));
   }
-  const fits = used < 2 ** (signed ? MOST_BITS - 1 : MOST_BITS);
-  return fits ? { data: sums, rows: halfRows, columns: halfColumns, colour: false } : undefined;
+
+  /** Rows `from` to before `to` are there; both are even, but for the end of the picture. */
+  add(from: number, to: number): void {
+    const { data, columns } = this.whole;
+    const { sums } = this;
+    let used = 0;
+    for (let row = from, at = (from / 2) * Math.ceil(columns / 2); row < to; row += 2) {
+      const upper = row * columns;
+      const lower = Math.min(row + 1, to - 1) * columns;
+      for (let left = 0; left < columns; left += 2, at++) {
+        const right = left + 1 < columns ? left + 1 : left;
+        const a = data[upper + left] as number;
+        const b = data[upper + right] as number;
+        const c = data[lower + left] as number;
+        const d = data[lower + right] as number;
+        used |= (a ^ (a >> 31)) | (b ^ (b >> 31)) | (c ^ (c >> 31)) | (d ^ (d >> 31));
+        sums[at] = a + b + c + d;
+      }
+    }
+    this.used |= used;
+  }
+
+  /** The half of what is there; undefined where a sum is not exact. */
+  get half(): Stored | undefined {
+    const { rows, columns } = this.whole;
+    const fits = this.used < 2 ** (this.signed ? MOST_BITS - 1 : MOST_BITS);
+    return fits ? { data: this.sums, rows: Math.ceil(rows / 2), columns: Math.ceil(columns / 2), colour: false } : undefined;
+  }
 }
 
 /** What is to be drawn at this size: the half where a canvas pixel covers two image pixels each way, else the whole. */

@@ -6,12 +6,15 @@ import { Hanging, type Arrangement } from "./hanging";
 import { installHelp } from "./help";
 import { installMeasuring } from "./measure/measuring";
 import { readPictures, type Picture } from "./pictures";
-import { PictureSource } from "./source";
+import type { PictureSource } from "./source";
 import { installSavingPictures } from "./saving-pictures";
 import { installStrip } from "./strip";
 import { LightTable } from "./table";
 
 declare global {
+  interface Window {
+    readonly pictureSource: PictureSource; // of early.ts
+  }
   interface HTMLElement {
     lightTable?: LightTable;
     measuring?: ReturnType<typeof installMeasuring>;
@@ -24,8 +27,7 @@ function start(): void {
   const entries = [...element.querySelectorAll<HTMLButtonElement>("[data-picture]")];
   const pictures = readPictures(entries);
   const place = element.querySelector<HTMLElement>("[data-place]") ?? element;
-  const source = new PictureSource();
-  fetchFirst(source, pictures); // on its way while the table is made
+  const source = window.pictureSource;
   try {
     element.lightTable = new LightTable(element, pictures, source);
   } catch (error) {
@@ -33,11 +35,6 @@ function start(): void {
     return;
   }
   furnish(element.lightTable, element, place, entries);
-}
-
-function fetchFirst(source: PictureSource, pictures: Picture[]): void {
-  const slice = pictures.find((picture) => !picture.prior && !picture.refusal)?.stack[0];
-  if (slice) source.load(slice).catch(() => undefined); // who looks at it will be told
 }
 
 function furnish(table: LightTable, element: HTMLElement, place: HTMLElement, entries: HTMLButtonElement[]): void {

@@ -1,7 +1,7 @@
 import { _ } from "../../static/js/words.js";
 import { addressOf } from "./address";
 import { Cache } from "./cache";
-import { Decoders } from "./decoders";
+import { Decoders, type Decoding } from "./decoders";
 import type { Frame } from "./facts";
 import { PACKET_FORM } from "./packet";
 import type { Slice } from "./pictures";
@@ -9,6 +9,12 @@ import type { Slice } from "./pictures";
 /** What decoded frames may take of the main memory: a 4 GB computer also has a browser and other pages to run. */
 export const MAX_FRAME_BYTES = 384 * 2 ** 20;
 const MOST_AT_ONCE = 2;
+
+/** What names a frame at the box. */
+interface Wanted {
+  readonly picture: { readonly id: number };
+  readonly frame: number;
+}
 
 type Report = (share: number) => void;
 
@@ -20,17 +26,22 @@ interface Running {
 /** Fetches frames in full depth, keeps the last used ones, and fetches ahead what will be wanted next. */
 export class PictureSource {
   readonly cache = new Cache<Frame>(MAX_FRAME_BYTES);
-  private readonly decoders = new Decoders();
+  private readonly decoders: Decoders;
   private readonly running = new Map<string, Running>();
   private ahead: Slice[] = [];
 
+  /** `scripts` is the folder that the worker and its codec come from. */
+  constructor(scripts: URL) {
+    this.decoders = new Decoders(scripts);
+  }
+
   /** A frame that is already here. */
-  kept({ picture, frame }: Slice): Frame | undefined {
+  kept({ picture, frame }: Wanted): Frame | undefined {
     return this.cache.get(key({ picture, frame }));
   }
 
   /** A frame in full depth; `report` gets the share that has arrived, 0 to 1. */
-  async load(slice: Slice, report: Report = () => undefined): Promise<Frame> {
+  async load(slice: Wanted, report: Report = () => undefined): Promise<Frame> {
     const kept = this.cache.get(key(slice));
     if (kept) return kept;
     const running = this.running.get(key(slice)) ?? this.start(slice, "high");
@@ -58,7 +69,7 @@ export class PictureSource {
     }
   }
 
-  private start(slice: Slice, priority: RequestPriority): Running {
+  private start(slice: Wanted, priority: RequestPriority): Running {
     const reports = new Set<Report>();
     const frame = this.fetch(slice, priority, (share) => reports.forEach((report) => report(share)));
     const running = { frame: frame.finally(() => this.running.delete(key(slice))), reports };
@@ -66,35 +77,37 @@ export class PictureSource {
     return running;
   }
 
-  private async fetch({ picture, frame }: Slice, priority: RequestPriority, report: Report): Promise<Frame> {
+  private async fetch({ picture, frame }: Wanted, priority: RequestPriority, report: Report): Promise<Frame> {
     const address = addressOf(`/instances/${picture.id}/frames/${frame}/${PACKET_FORM}`);
     const answer = await fetch(address, { priority }); // nothing else, or it would not be the one that the page has begun
     if (!answer.ok || !answer.body) throw await complaint(await fetch(address, { headers: { Accept: "application/json" } }));
-    const made = await this.decoders.decode(await receive(answer, report));
+    const decoding = this.decoders.begin();
+    const [made] = await Promise.all([decoding.frame, pour(answer, decoding, report)]);
     const arrays = [made.stored.data, made.stored.marks, made.half?.data];
     this.cache.put(key({ picture, frame }), made, arrays.reduce((sum, array) => sum + (array?.byteLength ?? 0), 0));
     return made;
   }
 }
 
-function key({ picture, frame }: Slice): string {
+function key({ picture, frame }: Wanted): string {
   return `${picture.id}/${frame}`;
 }
 
-async function receive(answer: Response, report: Report): Promise<ArrayBuffer> {
+/** The answer's bytes into the decoder as they come. */
+async function pour(answer: Response, decoding: Decoding, report: Report): Promise<void> {
   const total = Number(answer.headers.get("Content-Length"));
-  if (!total) return answer.arrayBuffer();
-  const whole = new Uint8Array(total);
-  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  const reader = (answer.body as ReadableStream<Uint8Array<ArrayBuffer>>).getReader();
   let received = 0;
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    if (received + next.value.length > total) break;
-    whole.set(next.value, received);
-    received += next.value.length;
-    report(received / total);
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      received += next.value.length;
+      decoding.push(next.value);
+      if (total) report(received / total);
+    }
+    if (total && received !== total) throw new Error(_("The picture arrived incomplete."));
+  } finally {
+    decoding.end();
   }
-  if (received !== total) throw new Error(_("The picture arrived incomplete."));
-  return whole.buffer;
 }
 
 /** An error of the server in its own words. */
