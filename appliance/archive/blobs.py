@@ -48,8 +48,7 @@ class Incoming:
         """The first bytes of the data set: what the index keeps stands there, and is not read again."""
         self._under_way = 0
         self._digest = hashlib.sha256()
-        self._file: BinaryIO = path.open("xb", buffering=_WRITE_BUFFER_BYTES)
-        fcntl.flock(self._file, fcntl.LOCK_EX)  # tells `remove_leftovers` that somebody is at work on it
+        self._file = _open_locked(path)  # until it has its name; another process looks for leftovers meanwhile
         self._file.write(file_preamble(said, provenance))
 
     def write(self, chunk: bytes | memoryview) -> int:
@@ -73,7 +72,6 @@ class Incoming:
         """Make the bytes durable and return the data set's SHA-256 in hex."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
         return self._digest.hexdigest()
 
     def discard(self) -> None:
@@ -81,6 +79,28 @@ class Incoming:
         with contextlib.suppress(OSError):  # a full disk fails the last flush; the file goes all the same
             self._file.close()
         self.path.unlink(missing_ok=True)
+
+
+def _open_locked(path: Path) -> BinaryIO:
+    """A new file, locked for as long as it is open, which tells `remove_leftovers` that somebody is at work on it."""
+    while True:
+        file = path.open("xb", buffering=_WRITE_BUFFER_BYTES)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # it was taken for a leftover before it was locked
+
+
+def _make_locked_folder(path: Path) -> int:
+    """The same for a folder, whose file somebody else may write or move; returns its descriptor."""
+    while True:
+        path.mkdir()
+        with contextlib.suppress(FileNotFoundError):
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if os.fstat(folder).st_nlink:
+                return folder
+            os.close(folder)
 
 
 def file_preamble(said: CommandUids, provenance: Provenance) -> bytes:
@@ -140,10 +160,12 @@ class BlobStore:
     def scratch(self) -> Iterator[Path]:
         """A name for a passing file, which is removed at the end, and by the next start if the process dies."""
         path = self._incoming / f"{os.urandom(16).hex()}.part"
+        folder = _make_locked_folder(path)
         try:
-            yield path
+            yield path / "passing"
         finally:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(folder)
 
     def room_bytes(self) -> int:
         """How many bytes may be written before the reserve is reached."""
@@ -213,9 +235,17 @@ class BlobStore:
 
 def _remove_if_unlocked(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # just finished
+        return False
+    try:
+        fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
             path.unlink()
     except (BlockingIOError, FileNotFoundError):  # in use by a living process, or just finished
         return False
+    finally:
+        os.close(found)
     return True

@@ -11,6 +11,7 @@ from tests.conftest import SENTINEL
 from tests.fault.counts import report, trials
 from tests.fault.ledger import Ledger
 from tests.pictures import small_study
+from tests.waiting import wait_for
 
 REBUILDS = trials(3, 30)
 _OWN_NUMBERS = "search_text"  # its rows have no other key than one of their own
@@ -44,6 +45,7 @@ def test_the_index_is_made_anew_while_pictures_come_in(make_box: Callable[..., B
 
     sender = threading.Thread(target=send)
     sender.start()
+    wait_for(lambda: ledger.acknowledged, 120, "the first picture")
     arrived = []
     for _ in range(REBUILDS):
         before = len(ledger.acknowledged)

@@ -100,13 +100,24 @@ def test_a_full_disk_is_refused_before_anything_is_written(tmp_path: Path) -> No
 
 
 def test_leftovers_of_a_dead_process_are_removed_and_those_in_use_are_kept(box: Box) -> None:
-    """A lock tells them apart."""
+    """A lock tells them apart, until a picture has its name."""
     said = CommandUids("1.2", "1.3", "1.2.840.10008.1.2")
-    living = box.intake.open(said, LOCAL)
+    living, synced = box.intake.open(said, LOCAL), box.intake.open(said, LOCAL)
+    synced.write(b"whole")
+    digest = synced.sync()
     (box.settings.data / "incoming" / "dead.part").write_bytes(b"left")
-    assert box.blobs.remove_leftovers() == 1
+    (box.settings.data / "incoming" / "gone.part").mkdir()
+    (box.settings.data / "incoming" / "gone.part" / "passing").write_bytes(b"left")
+    with box.blobs.scratch() as passing:
+        passing.write_bytes(b"under way")
+        assert box.blobs.remove_leftovers() == 2
+        assert passing.read_bytes() == b"under way"
+        box.blobs.keep({digest: synced})
     assert living.path.exists()
-    living.discard()
+    for incoming in (living, synced):
+        incoming.discard()
+    assert box.blobs.path(digest).stat().st_size > len(b"whole")
+    assert list((box.settings.data / "incoming").iterdir()) == []
 
 
 def test_a_newer_schema_refuses_the_start(box: Box) -> None:
