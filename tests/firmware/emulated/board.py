@@ -7,11 +7,13 @@ counts for the next start alone. Everything else is the image.
 
 import base64
 import contextlib
+import hashlib
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from firmware.image.disk import places
 from tests.waiting import wait_for
@@ -34,13 +36,20 @@ StandardError=inherit
 Restart=always
 RestartSec=2
 """
-_WANTED = "[Unit]\nWants=probe.service\n"
+_PATIENT = """[Service]
+ExecStart=
+ExecStart=/usr/lib/bucky/trial /var/lib/bucky/updates 3000
+TimeoutStartSec=2h
+"""
+"""The emulator may have a tenth of a core: a trial gets as long as it needs."""
 _TRYBOOT = "Restarting system with command '0 tryboot'"
 BOOT_S = 1800.0
 
 
 class Board:
-    """One board with its disk."""
+    """One board with its disk. At most one is switched on at a time: each takes what the machine has."""
+
+    _on: ClassVar["Board | None"] = None
 
     def __init__(self, folder: Path, image: Path, *, disk_mib: int = 4096, memory_mib: int = 1024) -> None:
         """Flash `image` onto a new disk of `disk_mib`."""
@@ -55,13 +64,19 @@ class Board:
         self.ports = dict(zip(SERVED, _free_ports(len(SERVED)), strict=True))
         self.tryboot = False
         self.slot = ""
+        self.cable = self.forwarded("restrict=on")
+        self.within: list[str] = []
+        self.units = {"probe": _PROBE}
         self.extra: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self._probe: socket.socket | None = None
         self._boot_began = 0
 
     def start(self) -> "Board":
-        """Switch the power on."""
+        """Switch the power on, and that of any other board off."""
+        if Board._on:
+            Board._on.cut_power()
+        Board._on = self
         number = self._chosen(tryboot=self.tryboot)
         self.tryboot = False
         self.slot = {2: "A", 3: "B"}[number]
@@ -72,18 +87,28 @@ class Board:
         self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         return self
 
+    def plug(self, name: str, content: Path) -> None:
+        """A drive that can be read as /dev/disk/by-id/virtio-NAME from the next start on."""
+        drive = f"if=none,id={name},file={content},format=raw,readonly=on"
+        self.extra += ["-drive", drive, "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+
     def cut_power(self) -> None:
         """Pull the plug."""
         if self.process:
             self.process.kill()
             self.process.wait()
+            self.process = None
         self._close_probe()
 
-    def wait_for_restart(self) -> str:
-        """The guest restarts or goes off by itself; starts it again as the start program would. The new slot."""
+    def wait_until_off(self) -> None:
+        """The guest restarts or goes off by itself."""
         assert self.process
         self.process.wait(timeout=BOOT_S)
         self._close_probe()
+
+    def wait_for_restart(self) -> str:
+        """The guest restarts by itself; starts it again as the start program would. The new slot."""
+        self.wait_until_off()
         self.tryboot = _TRYBOOT in self.said()
         return self.start().slot
 
@@ -106,8 +131,16 @@ class Board:
             answer += part
         text = answer[: ended.start()].decode(errors="replace").replace("\r\n", "\n")
         if ended[1] != b"0":
+            print(f"{command}: {text}")
             raise subprocess.CalledProcessError(int(ended[1]), command, text)
         return text
+
+    def flashed(self, partition: str, most_bytes: int | None = None) -> str:
+        """The SHA-256 of a partition, or of its beginning, as it lies on the disk."""
+        begin, size = places()[partition]
+        with self.disk.open("rb") as file:
+            file.seek(begin)
+            return hashlib.sha256(file.read(most_bytes or size)).hexdigest()
 
     def memory(self) -> dict[str, int]:
         """The guest's /proc/meminfo in MiB."""
@@ -144,17 +177,22 @@ class Board:
         target.unlink(missing_ok=True)
         subprocess.run(["mcopy", "-n", "-i", f"{self.disk}@@{places()[partition][0]}", f"::{name}", target], check=True)
 
-    def _command(self) -> list[str]:
+    def forwarded(self, outwards: str) -> list[str]:
+        """A network with ports forwarded from loopback, and what the guest may reach of its own."""
         forwards = ",".join(f"hostfwd=tcp:{HOST}:{self.ports[name]}-:{port}" for name, port in SERVED.items())
+        return ["-netdev", f"user,id=net,{outwards},{forwards}"]
+
+    def _command(self) -> list[str]:
         return [
+            *self.within,
             *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(self.memory_mib)),
             *("-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none", "-no-reboot"),
             *("-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initramfs")),
-            *("-append", f"{_APPEND.format(slot=self.slot)} {_credentials()}"),
+            *("-append", f"{_APPEND.format(slot=self.slot)} {_credentials(self.units)}"),
             *("-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"),
             *("-drive", f"if=none,id=disk,file={self.disk},format=raw,discard=unmap"),
             *("-device", "virtio-blk-pci,drive=disk"),
-            *("-netdev", f"user,id=net,restrict=on,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="),
+            *(*self.cable, "-device", "virtio-net-pci,netdev=net,romfile="),
             *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
             *("-chardev", f"socket,id=probe,path={self.folder}/probe.socket,server=on,wait=off"),
             *("-device", "virtserialport,chardev=probe,name=probe"),
@@ -173,12 +211,14 @@ def powered(board: Board) -> Iterator[Board]:
         board.disk.unlink()
 
 
-def _credentials() -> str:
-    """The probe as a unit that the kernel's arguments add (systemd.system-credentials(7)); the image has no shell."""
-    units = {"extra-unit.probe.service": _PROBE, "unit-dropin.multi-user.target~probe": _WANTED}
+def _credentials(units: Mapping[str, str]) -> str:
+    """Units that the kernel's arguments add (systemd.system-credentials(7)); the image itself has no shell."""
+    texts = {f"extra-unit.{name}.service": text for name, text in units.items()}
+    texts["unit-dropin.bucky-trial.service~patient"] = _PATIENT
+    texts["unit-dropin.multi-user.target~tests"] = f"[Unit]\nWants={' '.join(f'{name}.service' for name in units)}\n"
     return " ".join(
         f"systemd.set_credential_binary=systemd.{name}:{base64.b64encode(text.encode()).decode()}"
-        for name, text in units.items()
+        for name, text in texts.items()
     )
 
 

@@ -1,9 +1,11 @@
 """The image under test: built once for a run, from the cached root."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
+from firmware.image import tree
 from firmware.image.build import build
 from firmware.image.debian import CACHE
 
@@ -27,3 +29,16 @@ def scratch(name: str) -> Path:
     folder = CACHE / "emulated" / f"{name}-{os.getpid()}"
     folder.mkdir(parents=True)
     return folder
+
+
+def unhealthy_root(folder: Path) -> Path:
+    """A root whose roles end at once; it gives itself a minute of trial, so that nobody waits for ten."""
+    root = folder / "unhealthy"
+    root.mkdir()
+    tree.assemble(root)
+    (root / "usr/lib/bucky/run").write_text("#!/bin/sh\nexit 1\n")
+    hasty = root / "usr/lib/systemd/system/bucky-trial.service.d/zz-hasty.conf"
+    hasty.write_text("[Service]\nExecStart=\nExecStart=/usr/lib/bucky/trial /var/lib/bucky/updates 60\n")
+    tree.squashed(root, folder / "unhealthy.squashfs")
+    shutil.rmtree(root)
+    return folder / "unhealthy.squashfs"
