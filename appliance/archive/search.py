@@ -60,9 +60,10 @@ _LOOKED_UP = frozenset({"PatientID", "AccessionNumber"})  # beside names, see mi
 _LAST = "235959.999999"
 
 _MODALITIES = """
-    (SELECT group_concat(coalesce(s.modality, ''), '\\') FROM series s WHERE s.study_id = study.id AND EXISTS
-        (SELECT 1 FROM instance i WHERE i.series_id = s.id AND i.quarantined = 0)) AS modalities
-"""  # of each series: one look tells how many there are, too
+    (SELECT group_concat(coalesce(s.modality, ''), '\\') FROM series s WHERE s.study_id = study.id AND NOT
+        (EXISTS (SELECT 1 FROM instance INDEXED BY instance_hidden WHERE series_id = s.id AND quarantined <> 0)
+        AND NOT EXISTS (SELECT 1 FROM instance WHERE series_id = s.id AND quarantined = 0))) AS modalities
+"""  # of each series that is shown; the small index of what is not says of most at once that nothing is hidden
 _PATIENT_COLUMNS = ", ".join(
     f"max({column}) AS {column.removeprefix('study.')}"
     for keyword, column in PATIENT_MATCH.items()

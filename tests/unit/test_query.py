@@ -178,3 +178,16 @@ def test_a_study_has_each_modality_once_and_counts_every_series(box: Box) -> Non
     (row,) = Search(box.database).find("study", {}, limit=10, offset=0)
     assert (row["modalities"], row["series_count"], row["instance_count"]) == ("DX\\SR", 4, 4)
     assert as_json("study", row, "")["00080061"] == {"vr": "CS", "Value": ["DX", "SR"]}
+
+
+def test_a_series_of_which_everything_was_taken_out_is_not_counted(box: Box) -> None:
+    """Neither it nor its modality; one of which a picture is left is."""
+    (ds,) = small_study("cervical-spine")
+    for series, modality in ((".1", "DX"), (".2", "SR"), (".2", "SR"), (".3", "OT")):
+        ds.SeriesInstanceUID = ds.SeriesInstanceUID.removesuffix(".1").removesuffix(".2") + series
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID + series
+        ds.Modality = modality
+        take_dataset(box.intake, ds, LOCAL)
+    box.removals.replace(1, [2, 4], [], reason="made twice", by="Ann")  # half of the reports, all of OT
+    (row,) = Search(box.database).find("study", {}, limit=10, offset=0)
+    assert (row["modalities"], row["series_count"], row["instance_count"]) == ("DX\\SR", 2, 2)
