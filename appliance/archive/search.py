@@ -176,7 +176,7 @@ def _with_counts(row: dict[str, Any]) -> dict[str, Any]:
     """A study's modalities once each, with the separator of PS3.5 6.2, and how many series they come from."""
     of_series = str(row["modalities"] or "").split("\\")
     row["series_count"] = len(of_series)
-    row["modalities"] = "\\".join(dict.fromkeys(filter(None, of_series))) or None
+    row["modalities"] = "\\".join(sorted({*of_series} - {""})) or None
     return row
 
 

@@ -1,5 +1,6 @@
 """Helpers that write files anew die with their picture, and with nothing else."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from appliance.archive.workshop import CannotMake, Workshop
 from appliance.phantom.unit import write
 from tests.pictures import small_study
-from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -35,19 +35,21 @@ def _make(workshop: Workshop, picture: Path, target: Path) -> None:
 
 
 def test_a_helper_that_dies_over_a_picture_fails_this_picture_only(picture: Path, tmp_path: Path) -> None:
-    """Killed before it can answer; the next picture gets a new helper."""
-    workshop, ended = Workshop(), []
+    """Killed while it reads; the next picture gets a new helper."""
+    workshop, ended, endless = Workshop(), [], tmp_path / "endless.dcm"
+    os.mkfifo(endless)
 
     def attempt() -> None:
         with pytest.raises(CannotMake) as error:
-            _make(workshop, picture, tmp_path / "never.dcm")
+            _make(workshop, endless, tmp_path / "never.dcm")
         ended.append(error.value)
 
     maker = threading.Thread(target=attempt)
     maker.start()
-    (helper,) = wait_for(_helpers, 20, "a helper")
-    helper.kill()
-    maker.join(60)
+    with endless.open("wb"):  # returns when the helper has opened it
+        (helper,) = _helpers()
+        helper.kill()
+        maker.join(60)
     assert [error.code for error in ended] == ["cannot-transcode"]
     _make(workshop, picture, tmp_path / "made.dcm")
     assert dcmread(tmp_path / "made.dcm").file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
