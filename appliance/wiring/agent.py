@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from appliance import __version__
-from appliance.archive.reach import how_to_reach
 from appliance.clock import moment, now, stamp
 from appliance.errors import BadInput, BuckyError, NotFound
 from appliance.settings import Settings, load
@@ -172,6 +171,8 @@ def busy(*ports: int | None) -> bool:
 
 def _doors(box: Box) -> list[int]:
     """The ports at which X-ray units come in, plain and with TLS, as the receiver opened them."""
+    from appliance.archive.reach import how_to_reach  # not earlier: it would load numpy into the receiver
+
     return [port for key, port in how_to_reach(box.database).items() if key.endswith("_port")]
 
 
