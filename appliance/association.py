@@ -15,6 +15,7 @@ from typing import Any, cast
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 _LOOK_S = 0.05
 
@@ -71,9 +72,20 @@ class RequestorAE(AE):
     def associate(  # type: ignore[override]  # all further options are handed on
         self, addr: str, port: int, *, evt_handlers: list[tuple[Any, Callable[..., Any]]] | None = None, **options: Any
     ) -> Association:
-        """As pynetdicom's."""
+        """As pynetdicom's, and a quick refusal is one."""
         handlers = [*(evt_handlers or []), (evt.EVT_CONN_OPEN, _give_checkpoint)]
-        return super().associate(addr, port, evt_handlers=cast(Any, handlers), **options)
+        association = super().associate(addr, port, evt_handlers=cast(Any, handlers), **options)
+        if not (association.is_established or association.is_rejected):
+            _hear_refusal(association)
+        return association
+
+
+def _hear_refusal(association: Association) -> None:
+    """What was refused and closed before pynetdicom looked at the connection, it takes for one that never opened."""
+    answer = association.dul.receive_pdu()
+    if isinstance(answer, A_ASSOCIATE) and answer.result:
+        association.acceptor.primitive = answer
+        association.is_rejected, association.is_aborted = True, False
 
 
 def _give_checkpoint(event: Event) -> None:

@@ -3,8 +3,12 @@
 import threading
 from collections.abc import Callable
 
+from pynetdicom import evt
+from pynetdicom.events import Event
+
 from appliance.association import Checkpoint, RequestorAE
 from tests.box import HOST, Box
+from tests.waiting import wait_for
 
 LONG_S = 30
 
@@ -80,3 +84,21 @@ def test_requests_get_their_own_answers_beside_a_busy_thread(make_box: Callable[
 def _busy(stop: threading.Event) -> None:
     while not stop.is_set():
         sum(range(1000))
+
+
+def test_a_refusal_that_comes_before_anybody_looks_is_a_refusal(make_box: Callable[..., Box]) -> None:
+    """The connection is closed again when pynetdicom asks whether it ever opened."""
+    box = make_box().set_up().start()
+    box.accept("ENEMY")
+    box.bucky("modality", "block", "ENEMY")
+    ae = RequestorAE(ae_title="ENEMY")
+    ae.add_requested_context("1.2.840.10008.1.1")
+
+    def until_it_closed(event: Event) -> None:
+        dul = event.assoc.dul
+        wait_for(lambda: dul.to_user_queue.qsize() and dul.state_machine.current_state == "Sta1", LONG_S, "a refusal")
+
+    association = ae.associate(HOST, box.dicom_port, evt_handlers=[(evt.EVT_REQUESTED, until_it_closed)])
+    assert (association.is_rejected, association.is_aborted) == (True, False)
+    assert association.acceptor.primitive is not None
+    assert association.acceptor.primitive.result_source == 1
