@@ -18,6 +18,7 @@ from tests.box import HOST, PASSWORD, Box
 from tests.conftest import SENTINEL
 from tests.peers import Mode, Peer
 from tests.pictures import small_study
+from tests.waiting import wait_for
 
 LONG_MS = 90_000
 COUNT_TONES = """
@@ -53,7 +54,7 @@ def test_a_report_is_told_in_the_title_and_by_a_sound_until_it_is_opened(
     services.documents.read_new(1)
     expect(page).to_have_title(re.compile(r"^\(1!\) "), timeout=LONG_MS)
     assert SENTINEL not in page.title()
-    page.wait_for_function("window.tones === 3", timeout=LONG_MS)
+    wait_for(lambda: page.evaluate("window.tones") == 3, LONG_MS / 1000, "three tones")  # polled from outside: no eval
     page.locator(".study").first.click()
     expect(page.get_by_text("Effusion.", exact=True)).to_be_visible()
     page.get_by_role("link", name="Studies", exact=True).click()
