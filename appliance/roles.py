@@ -231,7 +231,7 @@ def _ask_page(settings: Settings, port: int) -> None:
     """/healthz of this very process; raises OSError."""
     from urllib.request import urlopen
 
-    host = "127.0.0.1" if settings.behind_proxy or settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    host = "127.0.0.1" if settings.behind_proxy or settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
     urlopen(f"http://{host}:{port}/healthz", timeout=10).close()
 
 
@@ -294,14 +294,14 @@ def _page_beacon(facts: "BoxFacts", settings: Settings, log: Log) -> Iterator[No
 
 
 @contextlib.contextmanager
-def _checked(check: "object", log: Log) -> Iterator[None]:
+def _checked(check: Callable[[], object], log: Log) -> Iterator[None]:
     """Call a beacon's check now and then: addresses change and other boxes come."""
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(BEACON_CHECK_S):
             try:
-                check()  # type: ignore[operator]
+                check()
             except BuckyError as error:
                 log.event("beacon-unavailable", code=error.code)
 

@@ -102,7 +102,7 @@ def _add_log_in(app: Flask, services: Services) -> None:
     manager = LoginManager(app)
     manager.session_protection = "strong"
 
-    @manager.user_loader  # type: ignore[untyped-decorator]
+    @manager.user_loader  # type: ignore[untyped-decorator]  # Flask-Login tells no types here
     def load(session_key: str) -> User | None:
         account = services.accounts.by_session_key(session_key)
         return None if account is None else User(account)

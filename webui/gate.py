@@ -42,7 +42,7 @@ class Gate:
             return _to("session.log_in")
         if self._idle():
             return _to("lock.locked")
-        if role is None or not includes(current_user.role, role):  # type: ignore[arg-type]
+        if role is None or not includes(current_user.role, role):  # type: ignore[arg-type]  # Flask-Login's stand-in for the person
             self._services.trail.record("refused", actor(), outcome=SERIOUS_FAILURE, subject=request.endpoint)
             raise NotAllowed
         return self._again() if asks_again(current_app, request.endpoint) else None

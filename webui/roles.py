@@ -16,7 +16,7 @@ def needs(role: Role | str, *, again: bool = False) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         view.needs_role = role  # type: ignore[attr-defined]  # marks on the function, read below
-        view.needs_password = again  # type: ignore[attr-defined]
+        view.needs_password = again  # type: ignore[attr-defined]  # a mark on the view
         return view
 
     return mark

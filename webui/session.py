@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from appliance.accounts.first_run import PRACTICES
 from appliance.accounts.people import Account
+from appliance.accounts.shared_pcs import SharedPc
 from appliance.audit.events import SERIOUS_FAILURE
 from appliance.errors import BuckyError
 from webui.actor import actor
@@ -131,7 +132,7 @@ def _add_anytime(pages: Blueprint, services: Services) -> None:
         return {"status": "ok"}
 
 
-def pc_of(services: Services):  # type: ignore[no-untyped-def]
+def pc_of(services: Services) -> SharedPc | None:
     """The PC of the clinic that asks, None for others."""
     return services.shared_pcs.by_key(request.cookies.get(PC_COOKIE))
 

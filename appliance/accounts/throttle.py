@@ -45,7 +45,7 @@ class Throttle:
 
     def _row(self, place: str) -> tuple[int, str] | None:
         sql = "SELECT number, last_at FROM failed_try WHERE place = ?"
-        return self._database.read.conn.execute(sql, [place]).fetchone()  # type: ignore[no-any-return]
+        return self._database.read.conn.execute(sql, [place]).fetchone()  # type: ignore[no-any-return]  # a row of sqlite3 is Any
 
     def failed(self, *places: str) -> None:
         """Count a wrong try."""

@@ -86,4 +86,4 @@ class Damages:
 
     def _set(self, damage: Damage, change: str, values: list[Any]) -> None:
         with self._database.write() as db:
-            db.conn.execute(f"UPDATE damage SET {change} WHERE id = ?", [*values, damage.id])  # noqa: S608
+            db.conn.execute(f"UPDATE damage SET {change} WHERE id = ?", [*values, damage.id])  # noqa: S608 - our own names

@@ -16,7 +16,7 @@ _WORD_COLUMNS = (
 _WORD = " OR ".join(f"study.{column} LIKE ? ESCAPE '\\'" for column in _WORD_COLUMNS)
 _REPORT_CLASSES = ", ".join(repr(uid) for uid in REPORT_CLASSES)
 _REPORT = (  # from afar, or written here; the clinic's own requests are none
-    "(EXISTS (SELECT 1 FROM instance r JOIN sender f ON f.id = r.sender_id WHERE r.study_id = study.id"  # noqa: S608
+    "(EXISTS (SELECT 1 FROM instance r JOIN sender f ON f.id = r.sender_id WHERE r.study_id = study.id"  # noqa: S608 - our own names
     f" AND r.quarantined = 0 AND f.kind <> 'local' AND r.sop_class_uid IN ({_REPORT_CLASSES}))"
     " OR EXISTS (SELECT 1 FROM document d WHERE d.study_id = study.id AND d.kind = 'report'))"
 )

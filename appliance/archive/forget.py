@@ -32,7 +32,7 @@ def _delete(conn: sqlite3.Connection, table: str, condition: str) -> None:
     """Delete rows, those first that refer to them."""
     for child, column in _references(conn, table):
         _delete(conn, child, f"{column} IN (SELECT id FROM {table} WHERE {condition})")  # noqa: S608 - names of ours
-    conn.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608
+    conn.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608 - our own names
 
 
 def _references(conn: sqlite3.Connection, table: str) -> list[tuple[str, str]]:

@@ -143,7 +143,7 @@ def _finish(made: Database, salvage: Salvage, former: _Former, strays: int) -> R
         _recount(db)
         drop_orphans(conn)
         note(db, "index-rebuilt")
-        studies, instances = (conn.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("study", "instance"))  # noqa: S608
+        studies, instances = (conn.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("study", "instance"))  # noqa: S608 - our own names
         gone = conn.execute("SELECT count(*) FROM instance WHERE file_state <> 'here'").fetchone()[0]
     return Rebuilt(studies, instances, strays, gone, taken)
 
@@ -161,7 +161,7 @@ def _take_over(db: SqliteUtils, table: str, former: dict[_Key, dict[str, Any]]) 
     for now, row in found:
         if row is not None and (columns := [c for c in row if c in known]):
             change = ", ".join(f"{column} = ?" for column in columns)
-            db.conn.execute(f"UPDATE {table} SET {change} WHERE id = ?", [*(row[c] for c in columns), now])  # noqa: S608
+            db.conn.execute(f"UPDATE {table} SET {change} WHERE id = ?", [*(row[c] for c in columns), now])  # noqa: S608 - our own names
     _renumber(db, table, numbers)
     return sum(row is not None for _, row in found)
 
@@ -177,10 +177,10 @@ def _renumber(db: SqliteUtils, table: str, numbers: dict[int, int]) -> None:
         places += [(other, column) for target, column in references(conn, other) if target == table]
     for place, column in places:
         conn.execute(
-            f"UPDATE {place} SET {column} = -(SELECT then_ FROM number WHERE now = {column})"  # noqa: S608
+            f"UPDATE {place} SET {column} = -(SELECT then_ FROM number WHERE now = {column})"  # noqa: S608 - our own names
             f" WHERE {column} IN (SELECT now FROM number)"
         )
-        conn.execute(f"UPDATE {place} SET {column} = -{column} WHERE {column} < 0")  # noqa: S608
+        conn.execute(f"UPDATE {place} SET {column} = -{column} WHERE {column} < 0")  # noqa: S608 - our own names
 
 
 def _keep_rows_without_file(db: SqliteUtils, former: _Former) -> list[int]:

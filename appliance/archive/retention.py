@@ -231,4 +231,4 @@ class Recalls:
 
     def _set(self, study_id: int, change: str, values: list[Any]) -> None:
         with self._database.write() as db:
-            db.conn.execute(f"UPDATE recall SET {change} WHERE study_id = ?", [*values, study_id])  # noqa: S608
+            db.conn.execute(f"UPDATE recall SET {change} WHERE study_id = ?", [*values, study_id])  # noqa: S608 - our own names

@@ -36,7 +36,7 @@ class Salvage:
         columns, rows, whole = self._read(f'SELECT * FROM "{name}"')  # noqa: S608 - our own names
         if whole or not columns:
             return Table(columns, rows, whole)
-        with_ids = self._read(f'SELECT rowid, * FROM "{name}" ORDER BY rowid DESC')[1]  # noqa: S608
+        with_ids = self._read(f'SELECT rowid, * FROM "{name}" ORDER BY rowid DESC')[1]  # noqa: S608 - our own names
         seen = set(rows)
         return Table(columns, rows + [row[1:] for row in with_ids if row[1:] not in seen], False)
 
@@ -85,7 +85,7 @@ def replace_rows(conn: sqlite3.Connection, name: str, table: Table) -> None:
     columns = ", ".join(f'"{column}"' for _, column in shared)
     marks = ", ".join("?" for _ in shared)
     conn.execute(f'DELETE FROM "{name}"')  # noqa: S608 - names of our own tables
-    sql = f'INSERT OR IGNORE INTO "{name}" ({columns}) VALUES ({marks})'  # noqa: S608
+    sql = f'INSERT OR IGNORE INTO "{name}" ({columns}) VALUES ({marks})'  # noqa: S608 - our own names
     for row in table.rows:
         with contextlib.suppress(sqlite3.IntegrityError):  # a row that a damaged page garbled
             conn.execute(sql, [row[number] for number, _ in shared])
@@ -97,10 +97,10 @@ def drop_orphans(conn: sqlite3.Connection) -> int:
     while violations := list(_violations(conn)):
         for table, rowid, columns in violations:
             if rowid is not None:
-                conn.execute(f'DELETE FROM "{table}" WHERE rowid = ?', [rowid])  # noqa: S608
+                conn.execute(f'DELETE FROM "{table}" WHERE rowid = ?', [rowid])  # noqa: S608 - our own names
             else:  # a table without rowid
                 for column, target in columns:
-                    conn.execute(f'DELETE FROM "{table}" WHERE "{column}" NOT IN (SELECT id FROM "{target}")')  # noqa: S608
+                    conn.execute(f'DELETE FROM "{table}" WHERE "{column}" NOT IN (SELECT id FROM "{target}")')  # noqa: S608 - our own names
         removed += len(violations)
     return removed
 

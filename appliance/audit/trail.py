@@ -86,7 +86,7 @@ class Trail:
             row = [head.number + 1, stamp(), BY_NAME[kind].name, outcome, actor.name, actor.kind, actor.address]
             row.append(json.dumps(known, ensure_ascii=False, sort_keys=True))
             row.append(_hash(head.hash, row))
-            db.conn.execute(f"INSERT INTO audit_event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+            db.conn.execute(f"INSERT INTO audit_event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - our own names
         return _entry(tuple(row))
 
     def head(self) -> Head:
@@ -95,14 +95,14 @@ class Trail:
 
     def after(self, number: int, *, limit: int) -> list[Entry]:
         """The events after a number, oldest first."""
-        sql = f"SELECT {_COLUMNS} FROM audit_event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM audit_event WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608 - our own names
         return [_entry(row) for row in self._database.read.conn.execute(sql, [number, limit])]
 
     def search(self, wanted: Search, *, before: int | None = None, limit: int = 100) -> list[Entry]:
         """Matching events, newest first, those before a number for the next page."""
         text = "%" + wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         sql = (
-            f"SELECT {_COLUMNS} FROM audit_event WHERE (?1 = '' OR kind = ?1)"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM audit_event WHERE (?1 = '' OR kind = ?1)"  # noqa: S608 - our own names
             " AND (?2 = '' OR at >= ?2) AND (?3 = '' OR at < ?3 || 'U')"  # every time of that day sorts before 'U'
             r" AND (actor LIKE ?4 ESCAPE '\' OR detail LIKE ?4 ESCAPE '\' OR address LIKE ?4 ESCAPE '\')"
             " AND (?5 IS NULL OR number < ?5) ORDER BY number DESC LIMIT ?6"
@@ -114,7 +114,7 @@ class Trail:
         """Why the trail cannot be believed, in words; None while it can. Reads all of it."""
         anchor = self._anchored()
         head = Head(0, "")
-        for row in self._database.read.conn.execute(f"SELECT {_COLUMNS} FROM audit_event ORDER BY number"):  # noqa: S608
+        for row in self._database.read.conn.execute(f"SELECT {_COLUMNS} FROM audit_event ORDER BY number"):  # noqa: S608 - our own names
             if row[0] != head.number + 1:
                 return f"Event {head.number + 1} is missing."
             if row[8] != _hash(head.hash, row[:8]):

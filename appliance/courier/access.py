@@ -60,7 +60,7 @@ class Access:
 def access_from(document: str) -> Access:
     """What `to_json` wrote; keys that this release does not know are left out."""
     known: Mapping[str, object] = json.loads(document or "{}")
-    return Access(**{f.name: known[f.name] for f in fields(Access) if f.name in known})  # type: ignore[arg-type]
+    return Access(**{f.name: known[f.name] for f in fields(Access) if f.name in known})  # type: ignore[arg-type]  # fields of several types
 
 
 def _need(field: str, value: str, reason: str) -> None:

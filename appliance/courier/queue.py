@@ -212,7 +212,7 @@ class Queue:
 
     def _set(self, delivery: Delivery, change: str, values: list[Any]) -> None:
         with self._database.write() as db:
-            db.conn.execute(f"UPDATE delivery SET {change} WHERE id = ?", [*values, delivery.id])  # noqa: S608
+            db.conn.execute(f"UPDATE delivery SET {change} WHERE id = ?", [*values, delivery.id])  # noqa: S608 - our own names
 
     def retry_study(self, study_id: int) -> None:
         """A person asks to try again what is parked or waits, and to look for results now."""

@@ -190,7 +190,7 @@ class Requests:
 
     def _update(self, request_id: int, change: str, values: list[Any]) -> None:
         with self._database.write() as db:
-            db.conn.execute(f"UPDATE reading_request SET {change} WHERE id = ?", [*values, request_id])  # noqa: S608
+            db.conn.execute(f"UPDATE reading_request SET {change} WHERE id = ?", [*values, request_id])  # noqa: S608 - our own names
 
 
 def _moment(text: str) -> datetime | None:

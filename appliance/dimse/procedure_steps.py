@@ -8,7 +8,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.events import Event
-from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[attr-defined]
+from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[attr-defined]  # pynetdicom makes the name when it is imported
 
 from appliance.dimse.listener import FindHandler
 from appliance.dimse.policy import Policy, provenance_of

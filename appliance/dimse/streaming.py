@@ -9,7 +9,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from appliance.dimse.command import IS_COMMAND, IS_LAST, StoreRequest, read_store_request, store_response
 
 if TYPE_CHECKING:
-    from pynetdicom.dimse import DimsePrimitiveType  # type: ignore[attr-defined]
+    from pynetdicom.dimse import DimsePrimitiveType  # type: ignore[attr-defined]  # a name that pynetdicom does not export
 
 _LONGEST_COMMAND_BYTES = 1 << 16
 _LONGEST_IDENTIFIER_BYTES = 1 << 24  # data sets of all other messages stay in memory
@@ -83,7 +83,7 @@ class StreamingDimse(DIMSEServiceProvider):
         if self._identifier_bytes > _LONGEST_IDENTIFIER_BYTES:
             raise ValueError("data set too long")
         single = P_DATA()
-        single.presentation_data_value_list = [[context_id, bytes([control]) + content]]  # type: ignore[list-item]
+        single.presentation_data_value_list = [[context_id, bytes([control]) + content]]  # type: ignore[list-item]  # pynetdicom sets lists itself
         self.receive_primitive(single)
 
     def store(self) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.events import Event
-from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
+from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]  # pynetdicom makes the name when it is imported
 
 from appliance.dicom.matching import answer, character_set_for, matches, texts
 from appliance.dimse.policy import Policy

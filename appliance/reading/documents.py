@@ -103,7 +103,7 @@ class Documents:
         sql = f"SELECT 1 FROM document WHERE {unseen}"  # noqa: S608 - our own condition
         if self._database.read.conn.execute(sql, [study_id]).fetchone():
             with self._database.write() as db:
-                db.conn.execute(f"UPDATE document SET seen_at = ? WHERE {unseen}", [stamp(), study_id])  # noqa: S608
+                db.conn.execute(f"UPDATE document SET seen_at = ? WHERE {unseen}", [stamp(), study_id])  # noqa: S608 - our own names
 
     def unseen(self, sender_kind: str) -> list[tuple[int, str, bool]]:
         """Study, kind and critical flag of what the other side wrote and nobody here has opened."""

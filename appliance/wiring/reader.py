@@ -119,7 +119,7 @@ def build_reader_app(box: Box, facts: "BoxFacts", log: Log) -> "Flask":
     services = replace(build_services(box, facts, log), watch=service, shares=None)
     dicomweb = build_dicomweb(box, ClinicTokens(service, NOBODY), log, box.trail)
     front = create_app(services, dicomweb, create_front(services, service))
-    front.wsgi_app = ClinicDoor(front.wsgi_app, ReaderApps(service, facts, log))  # type: ignore[method-assign]
+    front.wsgi_app = ClinicDoor(front.wsgi_app, ReaderApps(service, facts, log))  # type: ignore[method-assign]  # Flask's own place for what stands around it
     return front
 
 

@@ -198,14 +198,14 @@ def _logged_in(browser: Browser, url: str) -> BrowserContext:
 
 def _measure(browser: Browser, box: Box, subject: Subject, token: str, bits: int, runs: int) -> Figures:
     found = [_once(browser, box, subject, token, bits) for _ in range(runs)]
-    middle: Callable[[str], Any] = lambda field: statistics.median(getattr(f, field) for f in found)  # noqa: E731
+    middle: Callable[[str], Any] = lambda field: statistics.median(getattr(f, field) for f in found)  # noqa: E731 - one line for four columns
     return Figures(middle("first_ms"), middle("full_ms"), middle("redraw_ms"), found[0].application_bytes)
 
 
 def _once(browser: Browser, box: Box, subject: Subject, token: str, bits: int) -> Figures:
     """One visit with an empty cache; logging in happens before and off the line."""
     ours = subject.files is None
-    context = _logged_in(browser, box.url) if ours else browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    context = _logged_in(browser, box.url) if ours else browser.new_context(viewport=SIZE)  # type: ignore[arg-type]  # Playwright's size by its two names
     stage = Stage(box.url, line=Line(bits), token="" if ours else token, files=subject.files)
     page = _cold_page(context)
     try:

@@ -43,7 +43,7 @@ def test_pages_with_pictures_are_whole_for_everybody(width: str, page: Page, box
     page.get_by_role("button", name="Pictures (PNG)").click()
     expect(page.get_by_role("link", name="Save")).to_be_visible(timeout=60_000)
     study = page.url
-    page.set_viewport_size(dict(zip(("width", "height"), WIDTHS[width], strict=True)))  # type: ignore[arg-type]
+    page.set_viewport_size(dict(zip(("width", "height"), WIDTHS[width], strict=True)))  # type: ignore[arg-type]  # a size by its two names
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # it is one of them
         page.goto(study.partition("#")[0])

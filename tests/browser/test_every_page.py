@@ -87,7 +87,7 @@ def _troubles(page: Page, name: str) -> list[str]:
             found.append(f"{name} on a {size} is {beyond} pixels too wide")
         page.screenshot(path=PICTURES / f"{name}-{size}.png", full_page=True)
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
         found += [f"{name} in {scheme}: {line}" for line in violations(page)]
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1024, "height": 768})

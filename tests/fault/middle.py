@@ -132,7 +132,7 @@ class Middle:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def _messages(stream, *, no_body: bool = False) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[no-untyped-def]
+def _messages(stream, *, no_body: bool = False) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[no-untyped-def]  # a file of a socket
     """Head and body of each HTTP message, by its length, its chunks, or the end of the connection."""
     while True:
         lines = []
@@ -151,7 +151,7 @@ def _messages(stream, *, no_body: bool = False) -> Iterator[tuple[bytes, bytes]]
         yield head, body
 
 
-def _chunks(stream) -> bytes:  # type: ignore[no-untyped-def]
+def _chunks(stream) -> bytes:  # type: ignore[no-untyped-def]  # a file of a socket
     content = b""
     while True:
         line = stream.readline()

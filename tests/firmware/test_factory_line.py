@@ -83,11 +83,11 @@ def test_a_box_that_failed_a_part_is_not_registered(fleet: Fleet, tmp_path: Path
     """Nor one that left a part out, nor one whose clock is another day's."""
     station = Station(tmp_path / "bench", fleet.folder)
     late = _report("BK-LATE")
-    late["parts"][PARTS.index("clock")]["figures"] = {"at": "2026-01-01T00:00:00.000000Z"}  # type: ignore[index]
+    late["parts"][PARTS.index("clock")]["figures"] = {"at": "2026-01-01T00:00:00.000000Z"}  # type: ignore[index]  # read from JSON
     hot = _report("BK-HOT")
-    hot["parts"][PARTS.index("temperature")]["passed"] = False  # type: ignore[index]
+    hot["parts"][PARTS.index("temperature")]["passed"] = False  # type: ignore[index]  # read from JSON
     less = _report("BK-LESS")
-    less["parts"] = less["parts"][:-1]  # type: ignore[index]
+    less["parts"] = less["parts"][:-1]  # type: ignore[index]  # read from JSON
     for report in (late, hot, less):
         assert station.take(report, now()) == {"accepted": False}
     with pytest.raises(NotTaken):

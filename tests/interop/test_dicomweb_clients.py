@@ -30,7 +30,7 @@ class Bearer(AuthBase):
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def __call__(self, request):  # type: ignore[no-untyped-def]
+    def __call__(self, request):  # type: ignore[no-untyped-def]  # requests' own protocol
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 

@@ -43,7 +43,7 @@ def network() -> Iterator[Zeroconf]:
 def test_the_receiver_is_found_with_its_txt_keys_and_withdrawn_on_close(network: Zeroconf) -> None:
     """PS3.15 H.2: AET and PrimaryDeviceType; a goodbye takes it away at once."""
     seen = _Seen()
-    ServiceBrowser(network, "_dicom._tcp.local.", seen)  # type: ignore[arg-type]
+    ServiceBrowser(network, "_dicom._tcp.local.", seen)  # type: ignore[arg-type]  # a listener by its methods
     beacon = DicomBeacon(ae_title="BUCKYTEST", port=11112, host_label="bucky-test", listen_host=HOST)
     name = "BUCKYTEST._dicom._tcp.local."
     wait_for(lambda: name in seen.names, 10, "the advertisement")
@@ -58,7 +58,7 @@ def test_the_receiver_is_found_with_its_txt_keys_and_withdrawn_on_close(network:
 def test_dicom_over_tls_is_advertised_with_its_own_port(network: Zeroconf) -> None:
     """PS3.15 H.2: `_dicom-tls._tcp` beside `_dicom._tcp`, both withdrawn on close."""
     seen = _Seen()
-    ServiceBrowser(network, "_dicom-tls._tcp.local.", seen)  # type: ignore[arg-type]
+    ServiceBrowser(network, "_dicom-tls._tcp.local.", seen)  # type: ignore[arg-type]  # a listener by its methods
     beacon = DicomBeacon(ae_title="BUCKYTLS", port=11112, tls_port=2762, host_label="bucky-test", listen_host=HOST)
     name = "BUCKYTLS._dicom-tls._tcp.local."
     wait_for(lambda: name in seen.names, 10, "the advertisement")

@@ -35,7 +35,7 @@ def page(tmp_path: Path) -> Callable[..., str]:
     box.first_run.set_up(**CLINIC)
 
     def asked(**known: object) -> str:
-        facts: BoxFacts = replace(facts_of(box, "box"), **known)  # type: ignore[arg-type]
+        facts: BoxFacts = replace(facts_of(box, "box"), **known)  # type: ignore[arg-type]  # facts of several types
         client: FlaskClient = build_app(box, facts, Log("web")).test_client()
         _post(client, "/login", "/login", name="Ann", password=PASSWORD)
         other = {"REMOTE_ADDR": "192.168.7.30"}

@@ -58,7 +58,7 @@ def associated(clinic: Clinic, *classes: str, title: str = TITLE, **options: obj
     ae = RequestorAE(ae_title=title)
     for uid in classes:
         ae.add_requested_context(uid)
-    association = ae.associate(HOST, clinic.box.dicom_port, **options)  # type: ignore[arg-type]
+    association = ae.associate(HOST, clinic.box.dicom_port, **options)  # type: ignore[arg-type]  # options are handed on
     assert association.is_established
     yield association
     association.release()

@@ -70,7 +70,7 @@ def test_the_gate_asks_by_practice_species_region_and_urgency(
 ) -> None:
     """The customary table."""
     box.database.set_setting("practice_kind", practice)
-    assert box.gate.missing(replace(TOLD, **changed), urgency) == missing  # type: ignore[arg-type]
+    assert box.gate.missing(replace(TOLD, **changed), urgency) == missing  # type: ignore[arg-type]  # fields of several types
 
 
 def test_a_clinic_changes_the_rules(box: Box) -> None:

@@ -73,7 +73,7 @@ class Reader:
 
     def state(self) -> list[Any]:
         """All that a stranger might change in the first clinic's archive."""
-        rows = [list(self.first.database.read.query(f"SELECT * FROM {table} ORDER BY 1")) for table in TABLES]  # noqa: S608
+        rows = [list(self.first.database.read.query(f"SELECT * FROM {table} ORDER BY 1")) for table in TABLES]  # noqa: S608 - our own names
         uploads = sorted((p.name, p.read_bytes()) for p in (self.first.settings.data / "uploads").iterdir())
         return [*rows, uploads]
 
@@ -101,7 +101,7 @@ def reader(tmp_path: Path) -> Reader:
         continue
     facts = BoxFacts("reader", "R", lambda: ["127.0.0.1"], lambda: None, 0, house.secret_key)
     front = build_reader_app(house, facts, Log("web"))
-    clinic = front.wsgi_app._apps.of_clinic(first_id)  # type: ignore[attr-defined]
+    clinic = front.wsgi_app._apps.of_clinic(first_id)  # type: ignore[attr-defined]  # the door that stands there
     found = Reader(front, clinic, first, first_id, tokens, {})
     found.values = {
         "study": study.study_instance_uid,

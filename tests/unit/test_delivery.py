@@ -271,8 +271,8 @@ def _workers(box: Box, destination_id: int) -> tuple[DeliveryWorker, ConfirmWork
     uplink = Uplink(box.queue, box.copies, box.destinations)
     common = {"destinations": box.destinations, "queue": box.queue, "uplink": uplink, "client_for": box.client_for}
     return (
-        DeliveryWorker(destination_id, requests=box.requests, copies=box.copies, **common),  # type: ignore[arg-type]
-        ConfirmWorker(destination_id, evidence=box.evidence, **common),  # type: ignore[arg-type]
+        DeliveryWorker(destination_id, requests=box.requests, copies=box.copies, **common),  # type: ignore[arg-type]  # options of several types
+        ConfirmWorker(destination_id, evidence=box.evidence, **common),  # type: ignore[arg-type]  # options of several types
     )
 
 

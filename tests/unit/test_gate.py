@@ -61,7 +61,7 @@ def test_each_role_against_each_address(app: Flask, role: str) -> None:
                 data = {"csrf_token": _token(client, "/me")} if method == "POST" else {}
                 answer = client.open(path, method=method, data=data, headers={"Accept": "application/json"})
             refused = answer.status_code == 403 and answer.is_json and answer.json["code"] == NotAllowed.code
-            assert refused != includes(role, stated), (role, method, path, answer.status_code)  # type: ignore[arg-type]
+            assert refused != includes(role, stated), (role, method, path, answer.status_code)  # type: ignore[arg-type]  # a role of the table
             tried += 1
     assert tried > 25
 

@@ -56,13 +56,13 @@ def _fill(box: Box) -> None:
 
 def _index(box: Box) -> dict[str, list[dict[str, Any]]]:
     tables = (*INDEX_TABLES, "sender", "former_sender", "delivery", "reading_request", "account", "destination")
-    return {table: list(box.database.read.query(f"SELECT * FROM {table} ORDER BY 1, 2")) for table in tables}  # noqa: S608
+    return {table: list(box.database.read.query(f"SELECT * FROM {table} ORDER BY 1, 2")) for table in tables}  # noqa: S608 - our own names
 
 
 def _said_by_files(box: Box) -> dict[str, list[tuple[Any, ...]]]:
     read = box.database.read.conn
     return {
-        table: sorted(tuple(map(str, row)) for row in read.execute(f"SELECT {columns} FROM {table}"))  # noqa: S608
+        table: sorted(tuple(map(str, row)) for row in read.execute(f"SELECT {columns} FROM {table}"))  # noqa: S608 - our own names
         for table, columns in _FROM_FILES.items()
     }
 

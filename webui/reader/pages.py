@@ -150,7 +150,7 @@ def _add_writing(pages: Blueprint, services: Services) -> None:
 
 
 def _report(services: Services, form: Mapping[str, str]) -> Report:
-    status: Status = form.get("status", "final")  # type: ignore[assignment]
+    status: Status = form.get("status", "final")  # type: ignore[assignment]  # looked at in the next line
     if status not in STATUSES:
         raise BadInput(field="Kind of report", reason=", ".join(STATUSES))
     return Report(
