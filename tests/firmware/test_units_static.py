@@ -11,8 +11,6 @@ from tests.firmware.device import TREE, UNITS, Device, unit
 SERVICES = sorted(path.name for path in UNITS.glob("bucky-*.service"))
 ROLES = ("receiver", "web", "courier", "agent", "front")
 EXPOSURE = 2.0
-MORE_OPEN = {"bucky-trial.service": 2.3, "bucky-factory.service": 2.2}
-"""Root for a moment: the one mounts the boot choice and asks the page, the other stops roles and asks the station."""
 
 
 def test_systemd_finds_nothing_wrong(device: Device) -> None:
@@ -39,7 +37,7 @@ def test_every_unit_is_closed(device: Device, name: str) -> None:
     said = device.run("systemd-analyze", "security", "--offline=true", "--no-pager", name)
     found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
     assert found
-    assert float(found[1]) < MORE_OPEN.get(name, EXPOSURE)
+    assert float(found[1]) < EXPOSURE
 
 
 @pytest.mark.parametrize("name", [f"bucky-{role}.service" for role in ROLES])
@@ -72,7 +70,15 @@ def test_every_unit_is_wanted_by_the_target_or_called_by_another() -> None:
         for name in unit(path)["Unit"] or [path.replace(".path", ".service")]
     }
     timed = {path.replace(".timer", ".service") for path in there if path.endswith(".timer")}
-    assert there | {"bucky-first-boot.service"} == wanted | called | timed
+    asked = set(re.findall(r"bucky-\w+\.service", (TREE / "usr/lib/bucky/trial").read_text()))
+    assert there | {"bucky-first-boot.service"} == wanted | called | timed | asked
+
+
+def test_the_factory_does_not_end_itself() -> None:
+    """It restarts the unit of the data's folders, and systemd ends with that one whatever requires it."""
+    lines = unit("bucky-factory.service")
+    assert "bucky-data.service" in " ".join(lines["Wants"])
+    assert not lines["Requires"]
 
 
 def test_nothing_updates_the_device_but_its_image() -> None:

@@ -17,6 +17,11 @@ from tests.firmware.device import CHECKOUT, Device, Started
 UPDATES = "/var/lib/bucky/updates"
 CHOICE = "/run/bucky/cfg/autoboot.txt"
 AS_AGENT = "setpriv --reuid bucky-agent --regid bucky --clear-groups"
+AS_PAGE = AS_AGENT.replace("agent", "web")
+_SYSTEMCTL = """#!/bin/sh
+[ "$*" != "start bucky-healthy.service" ] || exec {as_page} /usr/lib/bucky/healthy /var/lib/bucky $SECONDS_TO_PROVE
+echo "$@" >> {folder}/asked
+"""
 _STAND_IN = """#!/bin/sh
 [ "$1" = install ] || exec /usr/bin/rauc "$@"
 /usr/lib/bucky/boot-choice set-state B bad && /usr/lib/bucky/boot-choice set-primary B
@@ -28,7 +33,7 @@ def box(device: Device, started: dict[str, Started], tmp_path_factory: pytest.Te
     """A device whose roles and web server run."""
     device.start("bucky-front.service").wait_listening(device, 443)
     bin_folder = tmp_path_factory.mktemp("bin")
-    for name, text in (("rauc", _STAND_IN), ("systemctl", f'#!/bin/sh\necho "$@" >> {bin_folder}/asked\n')):
+    for name, text in (("rauc", _STAND_IN), ("systemctl", _SYSTEMCTL.format(as_page=AS_PAGE, folder=bin_folder))):
         (bin_folder / name).write_text(text)
         (bin_folder / name).chmod(0o755)
     device.bin = bin_folder
@@ -67,7 +72,7 @@ def _in_slot_b(box: Device) -> None:
 def test_a_healthy_slot_stays(box: Device) -> None:
     """Receiver, page over TLS, database, disk and clock are good: the next usual start is this slot's."""
     _in_slot_b(box)
-    assert act(box, f"/usr/lib/bucky/trial {UPDATES} 60") == ""
+    assert act(box, f"SECONDS_TO_PROVE=60 /usr/lib/bucky/trial {UPDATES}") == ""
     assert act(box, "/usr/lib/bucky/boot-choice proven") == "B"
     assert outcome(box) == {"version": 7, "done": True, "reason": ""}
     assert act(box, f"/usr/lib/bucky/trial {UPDATES}") == ""
@@ -78,12 +83,18 @@ def test_a_slot_whose_page_is_dead_is_left(box: Device) -> None:
     box.started[-1].terminate()
     box.started[-1].wait(30)
     _in_slot_b(box)
-    assert act(box, f"/usr/lib/bucky/trial {UPDATES} 0", expect=1) == "not yet: page"
+    assert act(box, f"SECONDS_TO_PROVE=0 /usr/lib/bucky/trial {UPDATES}", expect=1) == "not yet: page"
     assert act(box, "/usr/lib/bucky/boot-choice proven") == "A"
     act(box, f"echo A > /run/bucky/slot; /usr/lib/bucky/trial {UPDATES}")
     assert outcome(box) == {"version": 7, "done": False, "reason": "returned"}
     assert act(box, "/usr/lib/bucky/boot-choice get-primary") == "A"
     box.start("bucky-front.service").wait_listening(box, 443)
+
+
+def test_the_look_at_a_slot_needs_no_more_than_its_unit_opens(box: Device) -> None:
+    """By the page's user, in the closed folders of the unit, with its filter of system calls."""
+    looked = box.start("bucky-healthy.service")
+    assert looked.process.wait(120) == 0, looked.log.read_text()
 
 
 def test_a_power_cut_during_a_trial_returns_too(box: Device) -> None:

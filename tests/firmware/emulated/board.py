@@ -36,11 +36,10 @@ StandardError=inherit
 Restart=always
 RestartSec=2
 """
-_PATIENT = """[Service]
-ExecStart=
-ExecStart=/usr/lib/bucky/trial /var/lib/bucky/updates 3000
-TimeoutStartSec=2h
-"""
+_PATIENT = {
+    "bucky-healthy": "ExecStart=\nExecStart=/usr/lib/bucky/healthy /var/lib/bucky 3000\nTimeoutStartSec=2h\n",
+    "bucky-trial": "TimeoutStartSec=2h\n",
+}
 """The emulator may have a tenth of a core: a trial gets as long as it needs."""
 _TRYBOOT = "Restarting system with command '0 tryboot'"
 BOOT_S = 1800.0
@@ -214,7 +213,7 @@ def powered(board: Board) -> Iterator[Board]:
 def _credentials(units: Mapping[str, str]) -> str:
     """Units that the kernel's arguments add (systemd.system-credentials(7)); the image itself has no shell."""
     texts = {f"extra-unit.{name}.service": text for name, text in units.items()}
-    texts["unit-dropin.bucky-trial.service~patient"] = _PATIENT
+    texts |= {f"unit-dropin.{name}.service~patient": f"[Service]\n{text}" for name, text in _PATIENT.items()}
     texts["unit-dropin.multi-user.target~tests"] = f"[Unit]\nWants={' '.join(f'{name}.service' for name in units)}\n"
     return " ".join(
         f"systemd.set_credential_binary=systemd.{name}:{base64.b64encode(text.encode()).decode()}"

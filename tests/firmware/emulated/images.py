@@ -37,8 +37,9 @@ def unhealthy_root(folder: Path) -> Path:
     root.mkdir()
     tree.assemble(root)
     (root / "usr/lib/bucky/run").write_text("#!/bin/sh\nexit 1\n")
-    hasty = root / "usr/lib/systemd/system/bucky-trial.service.d/zz-hasty.conf"
-    hasty.write_text("[Service]\nExecStart=\nExecStart=/usr/lib/bucky/trial /var/lib/bucky/updates 60\n")
+    hasty = root / "usr/lib/systemd/system/bucky-healthy.service.d/zz-hasty.conf"
+    hasty.parent.mkdir()
+    hasty.write_text("[Service]\nExecStart=\nExecStart=/usr/lib/bucky/healthy /var/lib/bucky 60\n")
     tree.squashed(root, folder / "unhealthy.squashfs")
     shutil.rmtree(root)
     return folder / "unhealthy.squashfs"
