@@ -150,6 +150,13 @@ def wear(bars: Bars, start: Callable[[Path], tuple[Server, Callable[[], None]]],
                 os.sync()
                 received = sum(f.stat().st_size for f in files)
                 share = (_written_bytes(device) - before) / received
+                before = _written_bytes(device)
+                machine_limit(files, mounted / "alone")
+                os.sync()
+                bars.note(
+                    f"{label}: the same, files and their folder synced alone",
+                    (_written_bytes(device) - before) / received,
+                )
                 shutil.rmtree(folder / "files")
                 (bars.below if label == "DX" else lambda text, figure, _: bars.note(text, figure))(
                     f"{label}: bytes written to the disk per received byte, journal and index included", share, 1.05

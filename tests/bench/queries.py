@@ -99,7 +99,8 @@ def _qido(box: Box, orthanc: Orthanc, size: int, repeats: int) -> Times:
     session = requests.Session()
 
     def ask(service: str, headers: dict[str, str], keys: dict[str, str]) -> requests.Response:
-        asked = urlencode({**keys, "limit": "300"}, safe="*")  # Orthanc finds nothing where a wildcard is %2A
+        plain = {name: value.replace("^", "?") for name, value in keys.items()}  # which is %5E in an address, and
+        asked = urlencode({**plain, "limit": "300"}, safe="*?")  # Orthanc's plugin does not read what is escaped
         return session.get(f"{service}/studies?{asked}", headers=headers, timeout=60)
 
     sides = (
