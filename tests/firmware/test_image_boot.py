@@ -93,6 +93,6 @@ def test_the_slot_is_told_by_the_kernels_arguments_or_the_boards_start_program(t
 def test_keys_that_are_too_short_and_unknown_sources_are_refused(tmp_path: Path) -> None:
     """Nothing is formatted or opened with them."""
     (tmp_path / "short").write_bytes(b"k" * 31)
-    for source in (f"file:{tmp_path}/short", f"file:{tmp_path}/none", "../sh:x", "usb"):
+    for source in (f"file:{tmp_path}/short", f"file:{tmp_path}/none", "../sh:x", "tpm:x", "usb"):
         done = shell(f"key_into {tmp_path}/key {source}")
         assert done.returncode != 0, source

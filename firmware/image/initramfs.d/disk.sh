@@ -80,10 +80,10 @@ format() {
   sync
 }
 
-# The key of the disk from its source ("otp", "file:PATH") into a file in memory, for this boot alone.
+# The key of the disk from its source ("otp", "tpm", "file:PATH") into a file in memory, for this boot alone.
 key_into() {
   case "$2" in
-    otp | file:*) ;;
+    otp | tpm | file:*) ;;
     *) echo "bucky: no such source of keys: $2" >&2; return 1 ;;
   esac
   (umask 077; "$KEYS/${2%%:*}" "${2#*:}" >"$1") || return 1
