@@ -53,7 +53,8 @@ class Tpm:
 def key(tpm: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run the source by the initramfs' own shell, which writes line by line where nobody stops it."""
     words = {"PATH": "/usr/bin:/bin", "TPM": tpm, **environment}
-    return subprocess.run(["busybox", "sh", PARTS / "keys/tpm"], env=words, capture_output=True, timeout=120, check=False)
+    command = ["busybox", "sh", PARTS / "keys/tpm"]
+    return subprocess.run(command, env=words, capture_output=True, timeout=120, check=False)
 
 
 @pytest.fixture
