@@ -19,7 +19,7 @@ from firmware.image import wheels
 from firmware.image.apt import Package
 from firmware.image.debian import read
 from firmware.image.disk import named_uuid
-from firmware.image.words import EPOCH
+from firmware.image.words import EPOCH, Refused
 
 IN_ROOT = Path("usr/share/bucky/sbom.json")
 _LICENCES = LicenseFactory()
@@ -27,7 +27,7 @@ _TROVE = re.compile(r"^License ::(?: OSI Approved ::)? (.+)$")
 
 
 def write(root: Path, path: Path) -> None:
-    """Write the list for a root beside the image and into the root."""
+    """Write the list for a root beside the image and into the root; raises Refused where a licence is missing."""
     text = listed([*_debian(root, read()), *_python(root)])
     path.write_text(text)
     inside = root / IN_ROOT
@@ -67,7 +67,9 @@ def _debian(root: Path, packages: Iterable[Package]) -> Iterator[Component]:
         if package.use == "build":
             continue
         text = root / "usr/share/doc" / package.name / "copyright"
-        names = debian_licences(text.read_text(errors="replace")) if text.is_file() else []
+        if not text.is_file():
+            raise Refused(f"The root has no licence of {package.name}: {text.relative_to(root)} is missing")
+        names = debian_licences(text.read_text(errors="replace")) or [f"see /{text.relative_to(root)}"]
         url = PackageURL("deb", "debian", package.name, package.version, {"arch": package.architecture})
         licences = [DisjunctiveLicense(name=name) for name in names]
         yield _component(package.name, package.version, url, licences, package.sha256)
@@ -79,7 +81,7 @@ def _python(root: Path) -> Iterator[Component]:
         text = path.read_text(errors="replace")
         fields = HeaderParser().parsestr(text)
         name, version = wheels.normal(fields["Name"]), fields["Version"]
-        names = python_licences(text)
+        names = python_licences(text) or [f"see {file}" for file in fields.get_all("License-File", [])]
         licences: list[License] = [_LICENCES.make_from_string(name) for name in names]
         if len(licences) > 1:  # an expression stands alone (CycloneDX 1.6, licenses)
             licences = [DisjunctiveLicense(name=name) for name in names]

@@ -41,6 +41,7 @@ def assemble(root: Path, cache: Path = CACHE) -> None:
     need("systemd-sysusers", "depmod")
     run("tar", "-xpf", root_tar(cache), "-C", root, "--numeric-owner")
     _kernel(root, cache)
+    _licences(root, cache)
     wheels.environment(root, cache)
     for layer in (OURS, SYSTEM):
         lay(layer, root)
@@ -88,15 +89,24 @@ def unpacked(name: str, into: Path, cache: Path = CACHE) -> Path:
 
 
 def _kernel(root: Path, cache: Path) -> None:
-    """The modules that can be of use, and the kernel's licence."""
+    """The modules that can be of use."""
     with tempfile.TemporaryDirectory(dir=root.parent) as folder:
         linux = unpacked("linux-image-", Path(folder), cache)
         shutil.copytree(linux / "usr/lib/modules", root / "usr/lib/modules", symlinks=True)
-        shutil.copytree(linux / "usr/share/doc", root / "usr/share/doc", dirs_exist_ok=True)
     version = initramfs.kernel(root)
     for name in _NOT_FOR_THIS_BOARD:
         shutil.rmtree(root / "usr/lib/modules" / version / "kernel" / name, ignore_errors=True)
     run("depmod", "-b", root, version)
+
+
+def _licences(root: Path, cache: Path) -> None:
+    """Those of what is only unpacked; the root's own lie there already."""
+    with tempfile.TemporaryDirectory(dir=root.parent) as folder:
+        for package in read():
+            if package.use == "unpack":
+                text = unpacked(package.name, Path(folder), cache) / "usr/share/doc" / package.name / "copyright"
+                (root / "usr/share/doc" / package.name).mkdir(parents=True, exist_ok=True)
+                shutil.copy(text, root / "usr/share/doc" / package.name / "copyright")
 
 
 def _tidy(root: Path) -> None:
