@@ -3,7 +3,7 @@
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from urllib.parse import urlencode
@@ -12,34 +12,56 @@ import requests
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
-from pynetdicom import evt
-from pynetdicom.association import Association
 
-from appliance.association import RequestorAE
-from appliance.dimse.listener import without_delay
+from tests.bench.asking import Asking
 from tests.bench.bars import Bars
 from tests.bench.fill import FAMILIES, attributes, fill
-from tests.box import HOST, Box
+from tests.box import Box
 from tests.orthanc import Orthanc
 
-STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+CALLING = "BENCH"
 RETURNED = ("StudyInstanceUID", "PatientName", "PatientID", "StudyDate", "AccessionNumber")
 Times = dict[str, dict[str, list[float]]]  # query -> server -> seconds
 
 
 def measure(bars: Bars, box: Box, orthanc: Orthanc, sizes: Sequence[int], repeats: int) -> None:
     """Grow both archives and ask both the same questions, in turn."""
-    held, one_hit = 0, []
+    held = 0
     for size in sizes:
         fill(box.data, size, begin=held)
         _fill_orthanc(orthanc, held, size)
         held = size
-        times = _find(box, orthanc, size, repeats)
-        one_hit.append(_quantile(times["one hit by patient id"]["box"], 50))
-        _show(bars, f"C-FIND, {size} studies", times, large=size >= 100_000)
+        _show(bars, f"C-FIND, {size} studies", _find(box, orthanc, size, repeats), large=size >= 100_000)
         _show_qido(bars, size, _qido(box, orthanc, size, repeats))
-    if len(one_hit) > 1:
-        bars.below(f"growth of a one-hit query from {sizes[0]} to {sizes[-1]}", one_hit[-1] / one_hit[0], 1.25)
+    if len(sizes) > 1:
+        bars.below(f"growth of a one-hit query from {sizes[0]} to {held}", _growth(box, held, sizes[0], repeats), 1.25)
+
+
+def _growth(large: Box, held: int, size: int, repeats: int) -> float:
+    """The time that the large box takes over that of one with fewer studies: both are asked in turn."""
+    small = Box(large.data.with_name("small")).set_up()
+    fill(small.data, size)
+    small.accept(CALLING)
+    try:
+        small.start()
+        times: list[tuple[float, float]] = []
+        with _asking(large.dicom_port) as many, _asking(small.dicom_port) as few:
+            for seed in range(repeats):
+                sides = ((many, _questions(held, seed)), (few, _questions(size, seed)))
+                times.append((_time_of_one_hit(*sides[0]), _time_of_one_hit(*sides[1])))
+    finally:
+        small.stop()
+    return statistics.median(one for one, _ in times) / statistics.median(other for _, other in times)
+
+
+def _time_of_one_hit(association: Asking, questions: dict[str, dict[str, str]]) -> float:
+    began = time.monotonic()
+    assert association.count(questions["one hit by patient id"], RETURNED) == 1
+    return time.monotonic() - began
+
+
+def _asking(port: int, title: str = "BUCKY") -> Asking:
+    return Asking(port, title, CALLING)
 
 
 def _questions(size: int, seed: int) -> dict[str, dict[str, str]]:
@@ -53,45 +75,18 @@ def _questions(size: int, seed: int) -> dict[str, dict[str, str]]:
 
 
 def _find(box: Box, orthanc: Orthanc, size: int, repeats: int) -> Times:
-    box.accept("BENCH")
-    with _Asking(box.dicom_port, "BUCKY") as ours, _Asking(orthanc.dicom_port, "ORTHANC") as theirs:
+    box.accept(CALLING)
+    with _asking(box.dicom_port) as ours, _asking(orthanc.dicom_port, "ORTHANC") as theirs:
         times: Times = {}
         for seed in range(repeats):
             for label, keys in _questions(size, seed).items():
                 found = {}
                 for name, association in (("box", ours), ("Orthanc", theirs)):
                     began = time.monotonic()
-                    found[name] = sum(1 for _ in _answers(association, keys))
+                    found[name] = association.count(keys, RETURNED)
                     times.setdefault(label, {}).setdefault(name, []).append(time.monotonic() - began)
                 assert found["box"] == found["Orthanc"] > 0, (label, keys, found)
         return times
-
-
-class _Asking:
-    def __init__(self, port: int, title: str) -> None:
-        ae = RequestorAE(ae_title="BENCH")
-        ae.add_requested_context(STUDY_ROOT_FIND, ExplicitVRLittleEndian)
-        self._made = ae.associate(HOST, port, ae_title=title, evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)])
-        assert self._made.is_established
-
-    def __enter__(self) -> Association:
-        return self._made
-
-    def __exit__(self, *_: object) -> None:
-        self._made.release()
-
-
-def _answers(association: Association, keys: dict[str, str]) -> Iterator[Dataset]:
-    query = Dataset()
-    query.QueryRetrieveLevel = "STUDY"
-    for keyword in RETURNED:
-        setattr(query, keyword, "")
-    for keyword, value in keys.items():
-        setattr(query, keyword, value)
-    for status, ds in association.send_c_find(query, STUDY_ROOT_FIND):
-        assert status.get("Status") in (0xFF00, 0x0000), f"{association.acceptor.ae_title} answers {status}"
-        if ds is not None:
-            yield ds
 
 
 def _qido(box: Box, orthanc: Orthanc, size: int, repeats: int) -> Times:
