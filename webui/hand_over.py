@@ -1,7 +1,9 @@
 """Hand over: exports with their progress, and single pictures as they stand on the light table."""
 
 import io
+from typing import TYPE_CHECKING
 
+import msgspec
 from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,8 +12,13 @@ from appliance.accounts.roles import Role, includes
 from appliance.courier.exports import KEPT_HOURS, Options
 from appliance.errors import BadInput, NotFound
 from webui.actor import record_study
+from webui.drawings import MAXIMUM_BYTES
 from webui.roles import needs
 from webui.services import Services
+
+if TYPE_CHECKING:
+    from appliance.imaging.media.content import Content
+    from appliance.imaging.media.look import Look
 
 NAMES = {
     "pdf": "Print or PDF",
@@ -22,6 +29,7 @@ NAMES = {
 }
 _LEAST_ROLE: Role = "technician"
 _MIME = {"pdf": "application/pdf"}
+_PICTURES = {"png": "image/png", "jpg": "image/jpeg", "pdf": "application/pdf"}
 
 
 def create(services: Services) -> Blueprint:
@@ -31,10 +39,10 @@ def create(services: Services) -> Blueprint:
     pages.app_template_global("exports_of")(services.exports.of_study)
     _add_exports(pages, services)
 
-    @pages.get("/instances/<int:instance_id>/frames/<int:frame>/picture.<kind>")
+    @pages.post("/instances/<int:instance_id>/frames/<int:frame>/picture.<kind>")
     @needs(_LEAST_ROLE)
     def one_picture(instance_id: int, frame: int, kind: str) -> Response:
-        """A frame as PNG or JPEG with captions, in the window given as `window=center,width,function`."""
+        """A frame as PNG, JPEG or PDF with captions, as the light table shows it (appliance.reading.marks.Seen)."""
         return _one_picture(services, instance_id, frame, kind)
 
     return pages
@@ -99,22 +107,48 @@ def may_hand_over() -> bool:
 
 def _one_picture(services: Services, instance_id: int, frame: int, kind: str) -> Response:
     from appliance.courier.hand_over import patient_line, study_line
-    from appliance.imaging.decode import decode_frame
-    from appliance.imaging.media.captions import captioned
-    from appliance.imaging.media.content import Content
-    from appliance.imaging.voi import window_of
+    from appliance.imaging.media.content import Content, Item
 
-    if kind not in ("png", "jpg"):
-        raise BadInput(field="Kind", reason="png or jpg")
+    if kind not in _PICTURES:
+        raise BadInput(field="Kind", reason="png, jpg or pdf")
     instance = services.catalogue.instance(instance_id)
     study = services.catalogue.study(instance.study_id)
     if instance.quarantined:
         raise NotFound(what="picture")
-    content = Content((), patient_line(study), study_line(study), services.setting("clinic_name") or "")
-    image = captioned(decode_frame(instance.path, frame), content, window_of(request.args.get("window", "")))
+    item = Item(instance.path, True, instance.number_of_frames or 1, instance.view, _look(), frame)
+    content = Content((item,), patient_line(study), study_line(study), services.setting("clinic_name") or "")
+    body = _drawn(content, kind)
     record_study(services.trail, "exported", study, subject="picture")
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG" if kind == "png" else "JPEG", **({} if kind == "png" else {"quality": 92}))
-    answer = Response(buffer.getvalue(), content_type="image/png" if kind == "png" else "image/jpeg")
+    answer = Response(body, content_type=_PICTURES[kind])
     answer.headers["Content-Disposition"] = f'attachment; filename="picture-{instance_id}-{frame}.{kind}"'
     return answer
+
+
+def _drawn(content: "Content", kind: str) -> bytes:
+    from appliance.imaging.decode import decode_frame
+    from appliance.imaging.media.captions import captioned
+    from appliance.imaging.media.content import no_progress
+    from appliance.imaging.media.paper import write_pdf
+    from appliance.imaging.media.pictures import save
+
+    buffer, (item,) = io.BytesIO(), content.items
+    if kind == "pdf":
+        write_pdf(content, buffer, no_progress)
+    else:
+        image = captioned(decode_frame(item.path, item.frame), content, item.look, item.frame)
+        save(image, buffer, "jpeg" if kind == "jpg" else kind)
+    return buffer.getvalue()
+
+
+def _look() -> "Look":
+    """What the page sends; raises BadInput."""
+    from appliance.reading.looks import look_seen
+    from appliance.reading.marks import to_show
+
+    body = request.stream.read(MAXIMUM_BYTES + 1)
+    if len(body) > MAXIMUM_BYTES:
+        raise BadInput(field="Drawings", reason="there are too many of them")
+    try:
+        return look_seen(to_show(body))
+    except msgspec.DecodeError as error:
+        raise BadInput(field="Drawings", reason=str(error)) from error

@@ -3,8 +3,8 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -13,11 +13,13 @@ from appliance.archive.catalogue import Catalogue, Instance, Study, StudyLine
 from appliance.courier.exports import Export, Exports, Options
 from appliance.dicom.names import shown_name
 from appliance.dicom.rewrite import read_whole
-from appliance.errors import BuckyError
+from appliance.errors import BadInput, BuckyError
 from appliance.imaging.media.bundle import write_zip, zip_folder
 from appliance.imaging.media.content import Cancelled, Content, Document, Item, Step
+from appliance.imaging.media.look import AS_RECEIVED, Look
 from appliance.reading.desk import Desk
 from appliance.reading.sr_text import SrText
+from appliance.reading.study_marks import kept_views
 
 IDLE_S = 5.0
 _MAXIMUM_ATTEMPTS = 2
@@ -25,6 +27,8 @@ _NOTE_EVERY_S = 0.4
 _DEFER_BYTES = 1 << 20
 _CRASHED = "It could not be made: its pixels are damaged in a way that stops the decoder."
 BURNED_IN = "Look at every picture before you give it away: {reason}."
+
+Looks = Mapping[int, Look]
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,17 @@ class HandOver:
         """What is handed over; copies without names lie in `room` for as long as it is used."""
         line = self.catalogue.line(self.catalogue.study(study_id))
         instances = self.catalogue.instances(study_id)
+        looks = _looks(self.catalogue, study_id)
         if not options.deidentify:
-            yield self._named(line, instances), []
+            yield self._named(line, instances, looks), []
             return
         with tempfile.TemporaryDirectory(dir=room, prefix="copies-") as folder:
-            items, warnings = _copies(instances, options, Path(folder), step)
+            items, warnings = _copies(instances, looks, options, Path(folder), step)
             yield Content(items, "De-identified", "", ""), warnings
 
-    def _named(self, line: StudyLine, instances: list[Instance]) -> Content:
+    def _named(self, line: StudyLine, instances: list[Instance], looks: Looks) -> Content:
         study, clinic = line.study, self.clinic_name()
-        items = tuple(_item(instance, instance.path) for instance in instances)
+        items = tuple(_item(instance, instance.path, looks) for instance in instances)
         return Content(items, patient_line(study), study_line(study), clinic, tuple(self._documents(line)))
 
     def _documents(self, line: StudyLine) -> Iterator[Document]:
@@ -98,8 +103,20 @@ class HandOver:
                 continue
 
 
-def _item(instance: Instance, path: Path) -> Item:
-    return Item(path, instance.is_image, instance.number_of_frames or 1, instance.view)
+def _looks(catalogue: Catalogue, study_id: int) -> Looks:
+    """The looks that were kept for pictures, by the instance's row; one that cannot be drawn counts as none."""
+    from appliance.reading.looks import look_kept
+
+    looks = {}
+    for picture, view in kept_views(catalogue, study_id).items():
+        with suppress(BadInput):
+            looks[picture] = look_kept(view)
+    return looks
+
+
+def _item(instance: Instance, path: Path, looks: Looks) -> Item:
+    look = looks.get(instance.id, AS_RECEIVED)
+    return Item(path, instance.is_image, instance.number_of_frames or 1, instance.view, look)
 
 
 def patient_line(study: Study) -> str:
@@ -123,7 +140,7 @@ def _day(value: str | None) -> str:
 
 
 def _copies(
-    instances: list[Instance], options: Options, folder: Path, step: Step
+    instances: list[Instance], looks: Looks, options: Options, folder: Path, step: Step
 ) -> tuple[tuple[Item, ...], list[str]]:
     """De-identified copies, one at a time; what cannot be read whole, and documents, are left out and said."""
     from appliance.dicom.deidentify import Deidentifier, burned_in_risk
@@ -148,7 +165,7 @@ def _copies(
             continue
         if reason:
             reasons[reason] = None
-        items.append(replace(_item(instance, target), label=f"Picture {done + 1}"))
+        items.append(replace(_item(instance, target, looks), label=f"Picture {done + 1}"))
     warnings = [BURNED_IN.format(reason=reason) for reason in reasons]
     if left_out:
         warnings.append(f"{left_out} objects could not be cleaned and are left out.")

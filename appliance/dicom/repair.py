@@ -302,11 +302,21 @@ def _turn(ds: Dataset, rules: Rules) -> list[Change]:
             if (value := ds.get(keyword)) and len(value) == 2:
                 changes.append(Change("orientation", keyword, list(value), [value[1], value[0]]))
     row_column = [str(word) for word in ds.get("PatientOrientation") or []]
-    opposite = _OPPOSITE_QUADRUPED if ds.get("AnatomicalOrientationType") == "QUADRUPED" else _OPPOSITE
-    after = turned_orientation(row_column, rules, opposite) if len(row_column) == 2 else row_column
+    after = turned_orientation(row_column, rules, opposites(ds)) if len(row_column) == 2 else row_column
     if after != row_column or not changes:
         changes.append(Change("orientation", "PatientOrientation", row_column, after))
     return _made(ds, changes)
+
+
+def opposites(ds: Dataset) -> Mapping[str, str]:
+    """Directions and what lies the other way (PS3.3 C.7.6.1.1.1), of people or of animals on four legs."""
+    return _OPPOSITE_QUADRUPED if ds.get("AnatomicalOrientationType") == "QUADRUPED" else _OPPOSITE
+
+
+def direction(words: str) -> str:
+    """The main direction of an orientation: 'L' of 'LPH', 'RT' of 'RTD'; empty if there is none."""
+    found = _WORD.match(words)
+    return found.group() if found else ""
 
 
 def turned_orientation(row_column: list[str], rules: Rules, opposite: Mapping[str, str] = _OPPOSITE) -> list[str]:

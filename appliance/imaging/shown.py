@@ -38,10 +38,10 @@ def picture(frame: Frame, *, window: Window | None = None, region: Region | None
         image = Image.fromarray(pipeline.render(frame.pixels))
     if region is not None:
         image = image.crop((region.left, region.top, region.left + region.width, region.top + region.height))
-    return _squared(image, pixel_aspect(frame.header))
+    return squared(image, pixel_aspect(frame.header))
 
 
-def _squared(image: Image.Image, aspect: float) -> Image.Image:
+def squared(image: Image.Image, aspect: float) -> Image.Image:
     """Rows or columns doubled up until the pixels are square; `aspect` is height by width of one."""
     if abs(aspect - 1.0) <= 0.01:
         return image

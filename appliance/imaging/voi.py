@@ -62,6 +62,15 @@ class LookupTable:
         return {"first": self.first, "values": [round(float(v), 6) for v in self.values], "label": self.label}
 
 
+def checked(window: Window) -> Window:
+    """The window if it can be drawn; raises BadInput."""
+    known = window.function in ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+    least = 1 if window.function == "LINEAR" else 1e-9
+    if not (known and abs(window.center) < _FAR and least <= window.width < _FAR):
+        raise BadInput(field="window", reason="center,width,function with a function of linear, linear-exact, sigmoid")
+    return window
+
+
 def window_of(said: str) -> Window | None:
     """A window as addresses name it (PS3.18 8.3.5.1.4): 'center,width,function'; None if empty. Raises BadInput."""
     if not said:
@@ -71,9 +80,7 @@ def window_of(said: str) -> Window | None:
         window = Window(_NAMED[function.strip().lower()], float(center), float(width), "")
     except (KeyError, ValueError):
         window = Window("LINEAR", 0.0, 0.0, "")
-    if not (abs(window.center) < _FAR and (1 if window.function == "LINEAR" else 1e-9) <= window.width < _FAR):
-        raise BadInput(field="window", reason="center,width,function with a function of linear, linear-exact, sigmoid")
-    return window
+    return checked(window)
 
 
 def read_windows(header: Dataset) -> tuple[Window, ...]:

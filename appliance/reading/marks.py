@@ -83,6 +83,21 @@ class View(Struct, frozen=True):
     graphics: Annotated[tuple[Graphic, ...], Meta(max_length=400)] = ()
 
 
+class Seen(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a person sees one picture, for a copy that shows the same; names as in View."""
+
+    window: Window | None
+    choice: Annotated[int, Meta(ge=0, le=1000)]
+    """Which of the picture's own windows and tables, where there is no `window`."""
+    invert: bool
+    rotation: Annotated[int, Meta(ge=0, le=270, multiple_of=90)]
+    flipped: bool
+    overlays: bool
+    shutters: bool
+    graphics: Annotated[tuple[Graphic, ...], Meta(max_length=4000)] = ()
+    """Lines, rings at single points, and words at their first point with a leader to the second."""
+
+
 class Presentation(Struct, frozen=True):
     """A presentation state; `own` if it was kept at this service."""
 
@@ -114,6 +129,11 @@ class ToKeep(Struct, frozen=True, forbid_unknown_fields=True):
     drawings: Annotated[tuple[Drawing, ...], Meta(max_length=2000)] | None = None
     views: Annotated[tuple[View, ...], Meta(max_length=200)] | None = None
     keys: Annotated[tuple[int, ...], Meta(max_length=2000)] | None = None
+
+
+def to_show(body: bytes) -> Seen:
+    """How a page shows a picture; raises msgspec.DecodeError with what is wrong in it."""
+    return msgspec.json.decode(body, type=Seen)
 
 
 def to_keep(body: bytes) -> ToKeep:

@@ -25,6 +25,12 @@ _PRESENTATIONS = ("1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2"
 _OWN = "local"
 
 
+def kept_views(catalogue: Catalogue, study_id: int) -> dict[int, View]:
+    """How pictures of a study are shown since somebody kept it here, by the instance's row."""
+    presentations = _Shelf(catalogue, study_id).presentations()
+    return {view.picture: view for one in presentations if one.own for view in one.views}
+
+
 @dataclass(frozen=True)
 class StudyMarks:
     """The marks of one archive's studies; originals stay as they are."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.errors import BuckyError
+from appliance.imaging.media.look import AS_RECEIVED, Look
 
 
 class Cancelled(BuckyError):
@@ -25,12 +26,20 @@ class NotWrittenWell(BuckyError):
 
 @dataclass(frozen=True)
 class Item:
-    """One instance: its file, whether it has pixels, and a short name for lists."""
+    """One instance: its file, whether it has pixels, a short name for lists, and how copies show it."""
 
     path: Path
     is_image: bool
     frames: int
     label: str
+    look: Look = AS_RECEIVED
+    frame: int = 0
+    """The one that is wanted, 0 for all."""
+
+    @property
+    def still(self) -> int:
+        """The frame that stands for all of them: of a cine the middle one."""
+        return self.frame or (self.frames // 2 + 1 if self.frames > 2 else 1)
 
 
 @dataclass(frozen=True)

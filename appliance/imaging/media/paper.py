@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 from reportlab.lib.pagesizes import A4, landscape
@@ -14,11 +14,11 @@ from reportlab.pdfgen.canvas import Canvas
 
 from appliance.errors import CannotDisplay
 from appliance.imaging.decode import Frame, decode_frame
-from appliance.imaging.media.captions import NO_SCALE, Bar, bar_for, edge_letters, side_marker, view_line
+from appliance.imaging.media.captions import NO_SCALE, Bar, bar_on, edge_letters, side_marker, view_line
 from appliance.imaging.media.content import Content, Item, Step
-from appliance.imaging.shown import fitted, picture
-from appliance.imaging.spacing import whole_scale
-from appliance.imaging.voi import Window
+from appliance.imaging.media.look import Look
+from appliance.imaging.media.seen import seen
+from appliance.imaging.shown import fitted
 
 MAX_PAGES = 200
 _DOTS = 2400  # of the longer side: about 220 to the inch
@@ -28,16 +28,16 @@ _DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # Debian's fo
 _NOTE = "Not for diagnosis: a print has fewer grey values than the original."
 
 
-def write_pdf(content: Content, target: Path, step: Step, window: Window | None = None) -> int:
+def write_pdf(content: Content, target: Path | BinaryIO, step: Step) -> int:
     """Write the PDF and return its number of pages; of a cine the middle frame. Raises CannotDisplay if none shows."""
     _use_font()
-    canvas = Canvas(str(target), pageCompression=1)
+    canvas = Canvas(str(target) if isinstance(target, Path) else target, pageCompression=1)
     canvas.setTitle(content.study_line or "Pictures")
     canvas.setAuthor(content.clinic)
     chosen, pages = content.images[:MAX_PAGES], 0
     for done, item in enumerate(chosen):
         step(done, len(chosen))
-        pages += _page(canvas, content, item, window)
+        pages += _page(canvas, content, item)
     if not pages:
         raise CannotDisplay(reason="there is no picture in this study that can be printed")
     if len(content.images) > len(chosen):
@@ -53,13 +53,13 @@ def _use_font() -> None:
         pdfmetrics.registerFont(TTFont(_FONT, str(_DEJAVU) if _DEJAVU.exists() else "Vera.ttf"))
 
 
-def _page(canvas: Any, content: Content, item: Item, window: Window | None) -> int:
+def _page(canvas: Any, content: Content, item: Item) -> int:
     """One page, 0 if the picture cannot be shown."""
     try:
-        frame = decode_frame(item.path, item.frames // 2 + 1 if item.frames > 2 else 1)
+        frame = decode_frame(item.path, item.still)
     except CannotDisplay:
         return 0
-    image = picture(frame, window=window)
+    image = seen(frame, item.look, item.still)
     size = landscape(A4) if image.width > image.height else A4
     canvas.setPageSize(size)
     room = size[0] - 2 * _MARGIN, size[1] - 2 * _MARGIN - _HEAD - _FOOT
@@ -68,8 +68,8 @@ def _page(canvas: Any, content: Content, item: Item, window: Window | None) -> i
     left, bottom = (size[0] - width) / 2, _MARGIN + _FOOT + (room[1] - height) / 2
     canvas.drawImage(_as_jpeg(image), left, bottom, width, height)
     _words(canvas, content, frame, size)
-    _marks(canvas, frame, (left, bottom, width, height))
-    _draw_bar(canvas, bar_for(whole_scale(frame.header), image.width, frame.pixels.shape[1]), shrink)
+    _marks(canvas, frame, item.look, (left, bottom, width, height))
+    _draw_bar(canvas, bar_on(frame, image, item.look), shrink)
     canvas.showPage()
     return 1
 
@@ -77,7 +77,7 @@ def _page(canvas: Any, content: Content, item: Item, window: Window | None) -> i
 def _as_jpeg(image: Image.Image) -> ImageReader:
     small = fitted(image, _DOTS, _DOTS) if max(image.size) > _DOTS else image
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=92)
+    small.save(buffer, "JPEG", quality=92, subsampling=0)  # thin coloured lines stay sharp
     buffer.seek(0)
     return ImageReader(buffer)
 
@@ -93,16 +93,16 @@ def _words(canvas: Any, content: Content, frame: Frame, size: tuple[float, float
     canvas.drawRightString(size[0] - _MARGIN, _MARGIN, f"{_NOTE}  Page {canvas.getPageNumber()}")
 
 
-def _marks(canvas: Any, frame: Frame, box: tuple[float, float, float, float]) -> None:
+def _marks(canvas: Any, frame: Frame, look: Look, box: tuple[float, float, float, float]) -> None:
     """The side, and what lies towards the edges, white with a black edge."""
     left, bottom, width, height = box
     canvas.setStrokeColorRGB(0, 0, 0)
     canvas.setFillColorRGB(1, 1, 1)
-    edges = edge_letters(frame.header)
+    edges = edge_letters(frame.header, look)
     for text, x, y, points in (
         (side_marker(frame.header), left + width - 26, bottom + height - 30, 26),
         (edges[0], left + 6, bottom + height / 2, 14),
-        (edges[1], left + width - 16, bottom + height / 2, 14),
+        (edges[1], left + width - 6 - pdfmetrics.stringWidth(edges[1], _FONT, 14), bottom + height / 2, 14),
     ):
         if text:
             line = canvas.beginText(x, y)

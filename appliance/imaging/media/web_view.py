@@ -49,10 +49,10 @@ def _pictures(content: Content, below: Path, step: Count) -> list[tuple[str, str
         step(done)
         name = f"P{done + 1:05d}"
         try:
-            frame = decode_frame(item.path, item.frames // 2 + 1 if item.frames > 2 else 1)
+            frame = decode_frame(item.path, item.still)
         except CannotDisplay:
             continue
-        whole = captioned(frame, content)
+        whole = captioned(frame, content, item.look, item.still)
         whole = fitted(whole, _SIDE, _SIDE) if max(whole.size) > _SIDE else whole
         save(whole, below / f"{name}.JPG", "jpeg")
         save(fitted(whole, _SMALL, _SMALL), below / f"{name}S.JPG", "jpeg")

@@ -44,7 +44,7 @@ function furnish(table: LightTable, element: HTMLElement, place: HTMLElement, en
   installComparing(table, hanging);
   installStrip(table, entries);
   const { bench } = (element.measuring = installMeasuring(table, Number(element.dataset["study"])));
-  if ("mayHandOver" in element.dataset) installSavingPictures(table);
+  if ("mayHandOver" in element.dataset) installSavingPictures(bench);
   installHelp(table);
   table.mount(place, bench.guide.live);
   element.append(bench.guide.element);

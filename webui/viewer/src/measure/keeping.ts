@@ -189,9 +189,8 @@ export class Keeping extends EventTarget {
     const view = presentation.views.find(({ picture, frame }) => picture === viewport.picture?.id && (!frame || frame === viewport.frame));
     if (!view) return;
     this.bench.history.quietly(() => onImage(viewport, view));
-    const overlay = this.bench.overlay(viewport);
-    overlay.foreign = presentation.own ? [] : view.graphics.map(({ points, text }) => ({ line: { points: points.map(([x, y]): Point => ({ x, y })) }, text }));
-    overlay.drawSoon();
+    const graphics = presentation.own ? [] : view.graphics.map(({ points, text }) => ({ line: { points: points.map(([x, y]): Point => ({ x, y })) }, text }));
+    this.bench.overlay(viewport).showForeign(view, graphics);
   }
 
   /** Those that say something about a viewport's picture, the newest first. */
@@ -200,7 +199,8 @@ export class Keeping extends EventTarget {
   }
 }
 
-function csrfToken(): string {
+/** The page's own, for requests that change something. */
+export function csrfToken(): string {
   return document.querySelector<HTMLInputElement>("input[name=csrf_token]")?.value ?? "";
 }
 

@@ -57,7 +57,8 @@ function keepingCommands(keeping: Keeping): Command[] {
 }
 
 /** What the clinic itself kept is shown at once; what others made can be chosen on the picture. */
-function showPresentations({ table }: Bench, keeping: Keeping): void {
+function showPresentations(bench: Bench, keeping: Keeping): void {
+  const { table } = bench;
   const chosen = new Set<string>();
   const present = (viewport: Viewport): void => {
     const offers = keeping.presentationsOf(viewport);
@@ -67,14 +68,14 @@ function showPresentations({ table }: Bench, keeping: Keeping): void {
       chosen.add(once);
       keeping.apply(own, viewport);
     }
-    offer(viewport, offers, keeping);
+    offer(viewport, offers, keeping, bench);
   };
   table.addEventListener("shown", (event) => present((event as CustomEvent<Viewport>).detail));
   keeping.addEventListener("change", () => table.viewports.forEach(present));
 }
 
 /** A list in the corner of the viewport: as received, or as a presentation state says. */
-function offer(viewport: Viewport, offers: readonly Presentation[], keeping: Keeping): void {
+function offer(viewport: Viewport, offers: readonly Presentation[], keeping: Keeping, bench: Bench): void {
   const known = viewport.element.querySelector<HTMLSelectElement>(".presentations");
   const names = offers.map(({ id }) => id).join();
   if (known?.dataset["names"] === names) return;
@@ -89,7 +90,10 @@ function offer(viewport: Viewport, offers: readonly Presentation[], keeping: Kee
   list.addEventListener("change", () => {
     const one = offers.find(({ id }) => String(id) === list.value);
     if (one) keeping.apply(one, viewport);
-    else viewport.reset();
+    else {
+      viewport.reset();
+      bench.overlay(viewport).showForeign(undefined, []);
+    }
   });
   viewport.element.append(list);
 }

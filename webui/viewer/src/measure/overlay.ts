@@ -19,6 +19,18 @@ interface Box {
   height: number;
 }
 
+/** A line of a presentation state, or words at its first point. */
+interface Foreign {
+  readonly line: Line;
+  readonly text: string;
+}
+
+/** A line of plain points; words at the first of them, with a leader to the second. */
+interface Plain {
+  readonly points: readonly [number, number][];
+  readonly text: string;
+}
+
 /** Draws the drawings of a viewport's picture into its overlay; labels stand beside the figures, never on them. */
 export class Overlay {
   private readonly group = element("g", { class: "drawings" });
@@ -26,8 +38,7 @@ export class Overlay {
   private due = 0;
   /** What is being placed, drawn with the others. */
   unfinished: { kind: string; points: readonly Point[]; next?: Point | undefined } | undefined;
-  /** Drawings of presentation states, which cannot be changed. */
-  foreign: readonly { line: Line; text: string }[] = [];
+  private foreign: { readonly of: { readonly picture: number; readonly frame: number } | undefined; readonly graphics: readonly Foreign[] } = { of: undefined, graphics: [] };
   hidden = false;
 
   constructor(
@@ -46,15 +57,50 @@ export class Overlay {
     return picture && facts && !this.hidden ? this.book.on(picture.id, frame) : [];
   }
 
+  /** Drawings of a presentation state, which cannot be changed; they are shown while its picture is. */
+  showForeign(of: Overlay["foreign"]["of"], graphics: readonly Foreign[]): void {
+    this.foreign = { of, graphics };
+    this.drawSoon();
+  }
+
+  private get foreignShown(): readonly Foreign[] {
+    const { of, graphics } = this.foreign;
+    const { picture, frame } = this.viewport;
+    return !this.hidden && of && of.picture === picture?.id && (!of.frame || of.frame === frame) ? graphics : [];
+  }
+
   /** The drawings as plain lines and words, for workstations that know no measurements. */
-  get graphics(): { points: [number, number][]; text: string }[] {
-    const plain = (points: readonly Point[], text: string) => ({ points: points.map(({ x, y }): [number, number] => [x, y]), text });
+  get graphics(): Plain[] {
     return this.drawings.flatMap((drawing) => {
-      const words = labelLines(drawing, this.readings.of(drawing, this.viewport)).join("; ");
-      const lines = this.linesOf(drawing.kind, drawing.points).map(({ points }) => plain(points, ""));
+      const words = this.linesOfLabel(drawing).join("; ");
+      const lines = this.linesOf(drawing.kind, drawing.points).flatMap((line) => this.plainLines(line));
       const at = this.labels.all.get(drawing.uid) ?? drawing.points[0];
       return words && at ? [...lines, plain([at], words)] : lines;
     });
+  }
+
+  /** All that is drawn over the picture, for a copy that shows the same: lines, rings at points, labels where they stand. */
+  get seen(): Plain[] {
+    this.draw();
+    const own = this.drawings.flatMap((drawing) => {
+      const lines = this.linesOf(drawing.kind, drawing.points).flatMap((line) => this.plainLines(line));
+      const rings = drawing.points.map((point) => plain([point]));
+      const at = this.labelPlace(drawing);
+      const { x, y, width, height } = around(drawing.points);
+      const label = at ? [plain([this.viewport.toImage(at), { x: x + width / 2, y: y + height / 2 }], this.linesOfLabel(drawing).join("\n"))] : [];
+      return [...lines, ...rings, ...label];
+    });
+    return [...own, ...this.foreignShown.map(({ line, text }) => plain(line.points, text))];
+  }
+
+  private linesOfLabel(drawing: Drawing): string[] {
+    return labelLines(drawing, this.readings.of(drawing, this.viewport));
+  }
+
+  private plainLines({ points, arrow }: Line): Plain[] {
+    const [tip, tail] = points.map((point) => this.viewport.toCanvas(point));
+    const head = arrow && tip && tail ? [plain(barbs(tip, tail).map((point) => this.viewport.toImage(point)))] : [];
+    return [plain(points), ...head];
   }
 
   /** The drawing whose label lies at a point of the viewport. */
@@ -109,13 +155,13 @@ export class Overlay {
 
   private lineNodes({ points, dashed, arrow }: Line): SVGElement[] {
     const path = points.map((point) => this.viewport.toCanvas(point));
-    const d = path.map(({ x, y }, number) => `${number ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
-    const head = arrow && path[0] && path[1] ? arrowHead(path[0], path[1]) : "";
+    const d = pathOf(path);
+    const head = arrow && path[0] && path[1] ? pathOf(barbs(path[0], path[1])) : "";
     return ["halo", "line"].map((layer) => element("path", { class: `${layer}${dashed ? " dashed" : ""}`, d: d + head }));
   }
 
   private label(drawing: Drawing, figure: Box, taken: Box[]): SVGElement {
-    const lines = labelLines(drawing, this.readings.of(drawing, this.viewport));
+    const lines = this.linesOfLabel(drawing);
     const node = element("g", { class: `label${drawing.origin ? " elsewhere" : ""}` });
     if (!lines.length) return node;
     const box = this.placeFor(Math.max(...lines.map((line) => line.length)) * CHARACTER_PX + 14, lines.length * LINE_PX + 8, figure, taken, this.labels.all.get(drawing.uid));
@@ -152,8 +198,7 @@ export class Overlay {
   }
 
   private foreignNodes(): SVGElement[] {
-    if (this.hidden) return [];
-    return this.foreign.map(({ line, text }) => {
+    return this.foreignShown.map(({ line, text }) => {
       const node = element("g", { class: "figure elsewhere" });
       if (line.points.length > 1) node.append(...this.lineNodes(line));
       const at = line.points[0] && this.viewport.toCanvas(line.points[0]);
@@ -206,8 +251,17 @@ function leader(figure: Box, box: Box): string {
   return `M${from.x} ${from.y}L${to.x} ${to.y}`;
 }
 
-function arrowHead(tip: Point, tail: Point): string {
+/** The head of an arrow as a line: one barb, the tip, the other barb. */
+function barbs(tip: Point, tail: Point): Point[] {
   const along = Math.atan2(tail.y - tip.y, tail.x - tip.x);
-  const barb = (turn: number): string => `${(tip.x + 16 * Math.cos(along + turn)).toFixed(2)} ${(tip.y + 16 * Math.sin(along + turn)).toFixed(2)}`;
-  return `M${barb(0.45)}L${tip.x.toFixed(2)} ${tip.y.toFixed(2)}L${barb(-0.45)}`;
+  const barb = (turn: number): Point => ({ x: tip.x + 16 * Math.cos(along + turn), y: tip.y + 16 * Math.sin(along + turn) });
+  return [barb(0.45), tip, barb(-0.45)];
+}
+
+function pathOf(points: readonly Point[]): string {
+  return points.map(({ x, y }, number) => `${number ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
+}
+
+function plain(points: readonly Point[], text = ""): Plain {
+  return { points: points.map(({ x, y }): [number, number] => [x, y]), text };
 }
