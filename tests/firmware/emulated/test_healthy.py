@@ -26,6 +26,15 @@ def test_the_root_cannot_be_written(board: Board) -> None:
     assert "squashfs ro" in board.run("findmnt -no FSTYPE,OPTIONS /")
 
 
+def test_nothing_wears_the_card_and_only_what_is_served_is_open(board: Board) -> None:
+    """Journal and swap are in memory, reading writes no times, the rules are loaded."""
+    assert "noatime" in board.run("findmnt -no OPTIONS /var/lib/bucky")
+    assert [line.split()[0] for line in board.run("cat /proc/swaps").splitlines()[1:]] == ["/dev/zram0"]
+    assert board.run("findmnt -no FSTYPE -T /run/log/journal").strip() == "tmpfs"
+    assert board.run("ls /run/log/journal").strip() == board.run("cat /etc/machine-id").strip()
+    assert "policy drop" in board.run("nft list chain inet bucky input")
+
+
 def test_pictures_sent_from_outside_are_kept(board: Board) -> None:
     """C-STORE of a phantom study: every picture is acknowledged and in the archive as it was sent."""
     acknowledged = store(board, phantoms(3, 0.25))
