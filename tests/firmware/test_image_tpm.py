@@ -26,9 +26,8 @@ class Tpm:
         path = state / "socket"
         command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--server", f"type=unixio,path={path}"]
         self._process = subprocess.Popen([*command, "--flags", "not-need-init,startup-clear"])
-        wait_for(path.exists, 60, "the TPM's socket")
         self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(str(path))
+        wait_for(lambda: self._line.connect_ex(str(path)) == 0, 60, "the TPM's socket")
         self._ours, theirs = os.openpty()
         tty.setraw(theirs)
         self.device, self._theirs = os.ttyname(theirs), theirs
