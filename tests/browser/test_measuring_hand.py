@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
@@ -214,3 +215,39 @@ def test_what_a_reader_made_is_shown_as_theirs_and_can_be_chosen(
     assert (look["voi"]["center"], look["voi"]["width"], look["invert"]) == (500, 400, True)
     list_of_looks.select_option(index=0)
     assert evaluate(page, "table.active.placement.rotation") == 0
+
+
+def test_a_finger_that_rests_on_a_control_is_told_what_it_does(
+    touch_page: Page, make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    """As the mouse by hovering, in the bar and in a menu; nothing happens then, and a tap does it as ever."""
+    page = touch_page
+    open_study(page, make_box, [phantom(SQUARE)], tmp_path / "files")
+    fingers = page.context.new_cdp_session(page)
+    note = page.locator(".explained")
+
+    def touch(kind: str, control: Locator) -> None:
+        box = control.bounding_box()
+        assert box
+        points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}] if kind == "touchStart" else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def rotation() -> Any:
+        return evaluate(page, "table.active.placement.rotation")
+
+    turn = page.locator(".toolbar [data-id=rotate]")
+    touch("touchStart", turn)
+    expect(note).to_contain_text("Turn a quarter clockwise")
+    touch("touchEnd", turn)
+    assert rotation() == 0
+    expect(note).to_be_visible()
+    turn.tap()
+    expect(note).to_be_hidden()
+    wait_for(lambda: rotation() == 90, 20, "the turn")
+
+    page.locator("[popovertarget]", has_text="Keep").tap()
+    save = page.locator(".menu [data-id=picture-png]")
+    touch("touchStart", save)
+    expect(note).to_contain_text("Save the whole picture as PNG")
+    touch("touchEnd", save)
+    expect(save).to_be_visible()

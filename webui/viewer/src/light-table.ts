@@ -1,6 +1,7 @@
 // The page's entry: the element [data-light-table] becomes a light table with the pictures named in it.
 import { _ } from "../../static/js/words.js";
 import { installComparing } from "./comparing";
+import { installExplaining } from "./explaining";
 import { installHandling } from "./handling";
 import { Hanging, type Arrangement } from "./hanging";
 import { installHelp } from "./help";
@@ -46,6 +47,7 @@ function furnish(table: LightTable, element: HTMLElement, place: HTMLElement, en
   const { bench } = (element.measuring = installMeasuring(table, Number(element.dataset["study"])));
   if ("mayHandOver" in element.dataset) installSavingPictures(bench);
   installHelp(table);
+  installExplaining(element);
   table.mount(place, bench.guide.live);
   element.append(bench.guide.element);
   requestAnimationFrame(() => void hanging.hang());
