@@ -20,11 +20,12 @@ self.addEventListener("message", async ({ data }: MessageEvent<Order>) => {
     readers.set(id, reader);
     if (chunk) return reader.push(chunk);
     const frame = reader.finish();
-    const arrays = [frame.stored.data, frame.stored.marks, frame.half?.data];
+    const arrays = [frame.stored.data, frame.stored.marks, ...frame.halves.map(({ data }) => data)];
     self.postMessage({ id, frame }, { transfer: arrays.flatMap((array) => (array ? [array.buffer] : [])) });
   } catch (error) {
+    console.warn("picture", id, error); // for support; a person is told in plain words
     failed.add(id);
-    self.postMessage({ id, error: error instanceof Error ? error.message : "The picture cannot be unpacked." });
+    self.postMessage({ id });
   } finally {
     if (!chunk || failed.has(id)) readers.delete(id);
     if (!chunk) failed.delete(id);

@@ -2,6 +2,8 @@ import wasm from "@cornerstonejs/codec-openjph/wasm";
 import { _ } from "../../static/js/words.js";
 import type { Frame } from "./facts";
 
+/** What is said when bytes of a picture were lost or changed. */
+export const DAMAGED = _("The picture arrived damaged. Try again; if it happens again, call support.");
 const MOST_WORKERS = 2;
 
 /** A frame that is being unpacked while its bytes are handed over. */
@@ -49,11 +51,11 @@ export class Decoders {
 
   private start(): void {
     const worker = new Worker(new URL("decoder.js", this.scripts), { type: "module" });
-    worker.addEventListener("message", ({ data: { id, frame, error } }: MessageEvent) => {
+    worker.addEventListener("message", ({ data: { id, frame } }: MessageEvent<{ id: number; frame?: Frame }>) => {
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
-      if (frame) waiting?.resolve(frame as Frame);
-      else waiting?.reject(new Error(error as string));
+      if (frame) waiting?.resolve(frame);
+      else waiting?.reject(new Error(DAMAGED));
     });
     worker.addEventListener("error", () => this.fail());
     this.workers.push({ worker, busy: 0 });

@@ -1,7 +1,19 @@
 // The first script of the page, a plain one: workers start and the first frame comes while the page is still being read.
 import { PictureSource } from "./source";
 
-const source = new PictureSource(new URL(".", (document.currentScript as HTMLScriptElement).src));
-const { first } = (document.currentScript as HTMLScriptElement).dataset;
-if (first) source.load({ picture: { id: Number(first) }, frame: 1 }).catch(() => undefined); // who looks at it will be told
+/** How long the rest of the page waits for the first picture. */
+const PATIENCE_MS = 1000;
+
+const script = document.currentScript as HTMLScriptElement;
+const source = new PictureSource(new URL(".", script.src));
+const { first, later } = script.dataset;
+const picture = first ? source.load({ picture: { id: Number(first) }, frame: 1 }).catch(() => undefined) : undefined; // who looks at it will be told
 Object.assign(window, { pictureSource: source });
+
+// Until a page is loaded, the browser turns its waiting sign and draws the window anew with it, sixty times a second: without
+// a graphics card that takes the processor away from the picture. What is imported here does not prolong it.
+addEventListener("DOMContentLoaded", async () => {
+  await import(new URL("light-table.js", script.src).href);
+  await Promise.race([picture, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  for (const address of later?.split(" ") ?? []) void import(address);
+});

@@ -65,8 +65,8 @@ export interface Stored {
 export interface Frame {
   readonly facts: Facts;
   readonly stored: Stored;
-  /** Sums of two by two pixels, to draw the picture small with a quarter of the work (`halfOf`). */
-  readonly half?: Stored;
+  /** Sums of two by two pixels, then of four by four and so on, to draw the picture small with less work (`Halving`). */
+  readonly halves: readonly Stored[];
 }
 
 /** A stored value after the modality LUT or rescale (PS3.3 C.11.1). */

@@ -2,12 +2,11 @@ import type { Affine } from "./geometry";
 import { invert } from "./geometry";
 import { isTable, type Facts, type Frame, type Stored } from "./facts";
 
-/** Sums of four must fit 16 bits. */
-const MOST_BITS = 14;
+const SUM_BITS = 16;
 
 /**
- * A picture of half the size whose values are the sums of two by two, so that nothing is rounded; undefined where the
- * mean of stored values is not that of modality values.
+ * Pictures of half the size whose values are the sums of two by two, so that nothing is rounded; undefined where the mean
+ * of stored values is not that of modality values.
  */
 export function halvingOf(stored: Stored, facts: Facts): Halving | undefined {
   const { data, colour, marks } = stored;
@@ -47,23 +46,34 @@ export class Halving {
     this.used |= used;
   }
 
-  /** The half of what is there; undefined where a sum is not exact. */
-  get half(): Stored | undefined {
+  /** The half of what is there, the half of that and so on, as long as every sum is exact. */
+  get halves(): Stored[] {
+    const bits = SUM_BITS - Number(this.signed) - (32 - Math.clz32(this.used));
+    if (bits < 2) return [];
     const { rows, columns } = this.whole;
-    const fits = this.used < 2 ** (this.signed ? MOST_BITS - 1 : MOST_BITS);
-    return fits ? { data: this.sums, rows: Math.ceil(rows / 2), columns: Math.ceil(columns / 2), colour: false } : undefined;
+    const half = { data: this.sums, rows: Math.ceil(rows / 2), columns: Math.ceil(columns / 2), colour: false };
+    if (bits < 4) return [half];
+    const next = new Halving(half);
+    next.add(0, half.rows);
+    return [half, ...next.halves];
   }
 }
 
-/** What is to be drawn at this size: the half where a canvas pixel covers two image pixels each way, else the whole. */
-export function levelFor({ stored, facts, half }: Frame, matrix: Affine): { stored: Stored; facts: Facts; matrix: Affine } {
+/**
+ * What is to be drawn at this size: the smallest half that has a pixel for each canvas pixel, else the whole. The facts
+ * are those of its pixels; rows and columns need not be whole numbers, for the last pixel of a half may be half empty.
+ */
+export function levelFor({ stored, facts, halves }: Frame, matrix: Affine): { stored: Stored; facts: Facts; matrix: Affine } {
   const { a, b, c, d } = invert(matrix);
   const lut = facts.modality_lut ?? { slope: 1, intercept: 0 };
-  if (!half || isTable(lut) || Math.hypot(a, b) < 2 || Math.hypot(c, d) < 2) return { stored, facts, matrix };
+  const level = Math.min(halves.length, Math.floor(Math.log2(Math.min(Math.hypot(a, b), Math.hypot(c, d)))));
+  const half = halves[level - 1];
+  if (!half || isTable(lut)) return { stored, facts, matrix };
+  const times = 2 ** level;
   const { e, f } = matrix;
   return {
     stored: half,
-    facts: { ...facts, modality_lut: { slope: lut.slope / 4, intercept: lut.intercept } },
-    matrix: { a: 2 * matrix.a, b: 2 * matrix.b, c: 2 * matrix.c, d: 2 * matrix.d, e, f },
+    facts: { ...facts, rows: facts.rows / times, columns: facts.columns / times, modality_lut: { slope: lut.slope / times ** 2, intercept: lut.intercept } },
+    matrix: { a: times * matrix.a, b: times * matrix.b, c: times * matrix.c, d: times * matrix.d, e, f },
   };
 }

@@ -4,6 +4,8 @@ import { halvingOf, type Halving } from "./halves";
 /** The form of packets that this release reads (appliance.imaging.picture.PACKET_FORM). */
 export const PACKET_FORM = 3;
 const LENGTH_BYTES = 4;
+/** More than a head with the longest tables takes; other bytes than a packet's would name any length. */
+const MOST_HEAD_BYTES = 2 ** 24;
 
 interface Part {
   readonly name: "pixels" | "marks";
@@ -44,9 +46,8 @@ export class PacketReader {
 
   /** The frame; throws when the packet was cut short. */
   finish(): Frame {
-    if (!this.complete) throw new Error("The picture arrived incomplete.");
-    const half = this.halving?.half;
-    return { facts: this.facts, stored: this.stored, ...(half && { half }) };
+    if (!this.complete) throw new Error("The packet is incomplete.");
+    return { facts: this.facts, stored: this.stored, halves: this.halving?.halves ?? [] };
   }
 
   private wait(bytes: number, proceed: (bytes: Uint8Array) => void): void {
@@ -56,7 +57,9 @@ export class PacketReader {
   }
 
   private readLength(bytes: Uint8Array): void {
-    this.wait(new DataView(bytes.buffer).getUint32(0, true), (head) => this.readHead(head));
+    const length = new DataView(bytes.buffer).getUint32(0, true);
+    if (length > MOST_HEAD_BYTES) throw new Error("This is no packet.");
+    this.wait(length, (head) => this.readHead(head));
   }
 
   private readHead(bytes: Uint8Array): void {
@@ -85,7 +88,7 @@ export class PacketReader {
     const { data, marks, columns, colour } = this.stored;
     const start = row * columns;
     const count = rows * columns;
-    if (plain.length !== count * (name === "marks" ? 1 : colour ? 3 : data.BYTES_PER_ELEMENT)) throw new Error("The picture arrived incomplete.");
+    if (plain.length !== count * (name === "marks" ? 1 : colour ? 3 : data.BYTES_PER_ELEMENT)) throw new Error("The packet is incomplete.");
     if (name === "marks") return marks?.set(plain, start);
     if (colour) return withAlpha(plain, data, start * 4);
     new Uint8Array(data.buffer).set(plain, start * data.BYTES_PER_ELEMENT);

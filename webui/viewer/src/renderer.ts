@@ -51,13 +51,13 @@ export class Renderer extends EventTarget {
     const toImage = invert(matrix);
     this.use(variantFor(stored, facts, look, toImage));
     this.bind("stored", this.texture(stored.data, stored));
-    gl.uniform2f(this.at("size"), stored.columns, stored.rows);
+    gl.uniform2f(this.at("size"), facts.columns, facts.rows);
     const { a, b, c, d, e, f } = toImage;
     gl.uniformMatrix3x2fv(this.at("toImage"), false, [a, b, c, d, e, f]);
     gl.uniform2i(this.at("taps"), ...taps(toImage));
     gl.uniform1f(this.at("canvasHeight"), height);
     gl.uniform1f(this.at("sharpen"), look.sharpen);
-    gl.uniform1i(this.at("signBit"), signBit(stored.data));
+    if (isSigned(stored.data)) gl.uniform1i(this.at("signBit"), 2 ** (8 * stored.data.BYTES_PER_ELEMENT - 1));
     gl.uniform1i(this.at("invert"), Number(look.invert));
     this.useMarks(stored, facts, look);
     this.useModality(facts);
@@ -166,7 +166,7 @@ export class Renderer extends EventTarget {
     }
     const texture = this.newTexture();
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    const plain = data instanceof Int8Array || data instanceof Int16Array ? unsignedView(data) : data;
+    const plain = isSigned(data) ? unsignedView(data) : data;
     const [inside, format, type] = colour
       ? [gl.RGBA8UI, gl.RGBA_INTEGER, gl.UNSIGNED_BYTE]
       : data instanceof Float32Array
@@ -228,7 +228,7 @@ function variantFor(stored: Stored, facts: Facts, look: Readonly<Appearance>, to
   const one = Math.abs(toImage.a - 1) < ROUGHLY && Math.abs(toImage.d - 1) < ROUGHLY && !toImage.b && !toImage.c;
   const { voi } = look;
   return {
-    samples: colour ? "colour" : data instanceof Float32Array ? "float" : "integer",
+    samples: colour ? "colour" : data instanceof Float32Array ? "float" : isSigned(data) ? "signed" : "unsigned",
     sampling: across > 1 || down > 1 ? "mean" : one && aligned(toImage.e) && aligned(toImage.f) ? "one" : "between",
     modality: facts.modality_lut && isTable(facts.modality_lut) ? "table" : "rescale",
     voi: !voi ? "none" : isTable(voi) ? "table" : voi.function,
@@ -253,7 +253,6 @@ function unsignedView(data: Int8Array<ArrayBuffer> | Int16Array<ArrayBuffer>): U
   return new kind(data.buffer, data.byteOffset, data.length);
 }
 
-function signBit(data: Samples): number {
-  if (data instanceof Int8Array) return 128;
-  return data instanceof Int16Array ? 32768 : 2 ** 30;
+function isSigned(data: Samples): data is Int8Array<ArrayBuffer> | Int16Array<ArrayBuffer> {
+  return data instanceof Int8Array || data instanceof Int16Array;
 }

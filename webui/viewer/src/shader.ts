@@ -15,7 +15,7 @@ void main() {
  */
 export interface Variant {
   /** How the texture holds stored values: integers, RGBA of 8 bits, or floating point. */
-  readonly samples: "integer" | "colour" | "float";
+  readonly samples: "unsigned" | "signed" | "colour" | "float";
   /** A canvas pixel is one image pixel, lies between four, or covers many. */
   readonly sampling: "one" | "between" | "mean";
   readonly modality: "rescale" | "table";
@@ -24,26 +24,35 @@ export interface Variant {
   readonly sharpen: boolean;
 }
 
+/** `Value` is what a pixel has: one number, or three in colour. */
 const STORED: Record<Variant["samples"], string> = {
-  integer: `uniform usampler2D stored;
+  unsigned: `#define Value float
+    uniform usampler2D stored;
+    Value texel(ivec2 at) { return float(texelFetch(stored, at, 0).r); }`,
+  signed: `#define Value float
+    uniform usampler2D stored;
     uniform int signBit;
-    vec3 texel(ivec2 at) {
+    Value texel(ivec2 at) {
       int bits = int(texelFetch(stored, at, 0).r);
-      return vec3(modality(float(bits >= signBit ? bits - 2 * signBit : bits)), 0.0, 0.0);
+      return float(bits >= signBit ? bits - 2 * signBit : bits);
     }`,
-  float: `uniform sampler2D stored;
-    vec3 texel(ivec2 at) { return vec3(modality(texelFetch(stored, at, 0).r), 0.0, 0.0); }`,
-  colour: `uniform usampler2D stored;
-    vec3 texel(ivec2 at) { return vec3(texelFetch(stored, at, 0).rgb) / 255.0; }`,
+  float: `#define Value float
+    uniform sampler2D stored;
+    Value texel(ivec2 at) { return texelFetch(stored, at, 0).r; }`,
+  colour: `#define Value vec3
+    uniform usampler2D stored;
+    Value texel(ivec2 at) { return vec3(texelFetch(stored, at, 0).rgb) / 255.0; }`,
 };
 
-// PS3.3 C.11.1
+// PS3.3 C.11.1. The mean of rescaled values is the rescaled mean; that of a table's values is not.
 const MODALITY: Record<Variant["modality"], string> = {
   rescale: `uniform vec2 rescale;
-    float modality(float value) { return value * rescale.x + rescale.y; }`,
+    Value before(Value stored) { return stored; }
+    Value after(Value mean) { return mean * rescale.x + rescale.y; }`,
   table: `uniform int modalityCount;
     uniform float modalityFirst;
-    float modality(float value) { return lookUp(modalityTable, int(value - modalityFirst), modalityCount); }`,
+    Value before(Value stored) { return Value(lookUp(modalityTable, int(stored - modalityFirst), modalityCount)); }
+    Value after(Value mean) { return mean; }`,
 };
 
 // PS3.3 C.11.2
@@ -59,21 +68,21 @@ const VOI: Record<Variant["voi"], string> = {
   none: "float grey(float value) { return value; }",
 };
 
-/** Sums of texels and, in w, of their weights; padding (C.7.5.1.1.2) has none. */
+/** Adds the pixels under a canvas pixel up. */
 const SAMPLING: Record<Variant["sampling"], string> = {
-  one: "vec4 sampled(vec2 point) { return weighed(ivec2(floor(point)), 1.0); }",
-  between: `vec4 sampled(vec2 point) {
+  one: "void gather(vec2 point) { add(ivec2(floor(point)), 1.0); }",
+  between: `void gather(vec2 point) {
       vec2 base = floor(point - 0.5);
       vec2 part = point - 0.5 - base;
       ivec2 at = ivec2(base);
-      return weighed(at, (1.0 - part.x) * (1.0 - part.y)) + weighed(at + ivec2(1, 0), part.x * (1.0 - part.y))
-        + weighed(at + ivec2(0, 1), (1.0 - part.x) * part.y) + weighed(at + ivec2(1, 1), part.x * part.y);
+      add(at, (1.0 - part.x) * (1.0 - part.y));
+      add(at + ivec2(1, 0), part.x * (1.0 - part.y));
+      add(at + ivec2(0, 1), (1.0 - part.x) * part.y);
+      add(at + ivec2(1, 1), part.x * part.y);
     }`,
-  mean: `vec4 sampled(vec2 point) {
-      vec4 sum = vec4(0.0);
+  mean: `void gather(vec2 point) {
       for (int j = 0; j < taps.y; j++)
-        for (int i = 0; i < taps.x; i++) sum += weighed(ivec2(floor(tap(point, i, j))), 1.0);
-      return sum;
+        for (int i = 0; i < taps.x; i++) add(ivec2(floor(tap(point, i, j))), 1.0);
     }`,
 };
 
@@ -90,7 +99,7 @@ const MARKED = `
 const SHARPENED = `
   vec2 across = toImage[0] * 1.5;
   vec2 down = toImage[1] * 1.5;
-  vec3 around = mean(sampled(point + across)) + mean(sampled(point - across)) + mean(sampled(point + down)) + mean(sampled(point - down));
+  Value around = sampled(point + across) + sampled(point - across) + sampled(point + down) + sampled(point - down);
   value += sharpen * (value - around / 4.0);`;
 
 /**
@@ -127,29 +136,37 @@ float lookUp(sampler2D table, int index, int count) {
   int i = clamp(index, 0, count - 1);
   return texelFetch(table, ivec2(i % ${TABLE_WIDTH}, i / ${TABLE_WIDTH}), 0).r;
 }
-${MODALITY[modality]}
 ${STORED[samples]}
+${MODALITY[modality]}
 ${VOI[voi]}
-ivec2 inside(ivec2 at) { return clamp(at, ivec2(0), ivec2(size) - 1); }
+ivec2 inside(ivec2 at) { return clamp(at, ivec2(0), ivec2(ceil(size)) - 1); }
 vec2 tap(vec2 point, int i, int j) {
   vec2 part = (vec2(i, j) + 0.5) / vec2(taps) - 0.5;
   return point + toImage[0] * part.x + toImage[1] * part.y;
 }
 uint marksAt(vec2 point) { return texelFetch(marks, inside(ivec2(floor(point))), 0).r; }
-vec4 weighed(ivec2 at, float weight) {
-  ${marks ? "if ((texelFetch(marks, inside(at), 0).r & PADDING) != 0u) return vec4(0.0);" : ""}
-  return vec4(texel(inside(at)), 1.0) * weight;
+Value sum;
+float weights;
+void add(ivec2 at, float weight) {
+  ${marks ? "if ((texelFetch(marks, inside(at), 0).r & PADDING) != 0u) return; // C.7.5.1.1.2: no value" : ""}
+  sum += before(texel(inside(at))) * weight;
+  weights += weight;
 }
 ${SAMPLING[sampling]}
-vec3 mean(vec4 sum) { return sum.w > 0.0 ? sum.rgb / sum.w : vec3(0.0); }
+Value sampled(vec2 point) {
+  sum = Value(0.0);
+  weights = 0.0;
+  gather(point);
+  return weights > 0.0 ? after(sum / weights) : Value(0.0);
+}
 
 void main() {
   vec2 point = toImage * vec3(gl_FragCoord.x, canvasHeight - gl_FragCoord.y, 1.0);
   shown = vec4(0.0, 0.0, 0.0, 1.0);
   if (any(lessThan(point, vec2(0.0))) || any(greaterThanEqual(point, size))) return;
-  vec3 value = mean(sampled(point));
+  Value value = sampled(point);
   ${sharpen ? SHARPENED : ""}
-  vec3 bright = clamp(${samples === "colour" ? "value" : "vec3(grey(value.r))"}, 0.0, 1.0);
+  vec3 bright = clamp(${samples === "colour" ? "value" : "vec3(grey(value))"}, 0.0, 1.0);
   shown.rgb = invert ? 1.0 - bright : bright;
   ${marks ? MARKED : ""}
 }`;

@@ -1,7 +1,7 @@
 import { _ } from "../../static/js/words.js";
 import { addressOf } from "./address";
 import { Cache } from "./cache";
-import { Decoders, type Decoding } from "./decoders";
+import { DAMAGED, Decoders, type Decoding } from "./decoders";
 import type { Frame } from "./facts";
 import { PACKET_FORM } from "./packet";
 import type { Slice } from "./pictures";
@@ -83,7 +83,7 @@ export class PictureSource {
     if (!answer.ok || !answer.body) throw await complaint(await fetch(address, { headers: { Accept: "application/json" } }));
     const decoding = this.decoders.begin();
     const [made] = await Promise.all([decoding.frame, pour(answer, decoding, report)]);
-    const arrays = [made.stored.data, made.stored.marks, made.half?.data];
+    const arrays = [made.stored.data, made.stored.marks, ...made.halves.map(({ data }) => data)];
     this.cache.put(key({ picture, frame }), made, arrays.reduce((sum, array) => sum + (array?.byteLength ?? 0), 0));
     return made;
   }
@@ -104,7 +104,7 @@ async function pour(answer: Response, decoding: Decoding, report: Report): Promi
       decoding.push(next.value);
       if (total) report(received / total);
     }
-    if (total && received !== total) throw new Error(_("The picture arrived incomplete."));
+    if (total && received !== total) throw new Error(DAMAGED);
   } finally {
     decoding.end();
   }
