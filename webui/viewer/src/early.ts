@@ -13,7 +13,7 @@ Object.assign(window, { pictureSource: source });
 // Until a page is loaded, the browser turns its waiting sign and draws the window anew with it, sixty times a second: without
 // a graphics card that takes the processor away from the picture. What is imported here does not prolong it.
 addEventListener("DOMContentLoaded", async () => {
-  await import(new URL("light-table.js", script.src).href);
-  await Promise.race([picture, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  const shown = import(new URL("light-table.js", script.src).href).then(() => picture, console.error);
+  await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   for (const address of later?.split(" ") ?? []) void import(address);
 });
