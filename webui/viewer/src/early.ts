@@ -15,5 +15,5 @@ Object.assign(window, { pictureSource: source });
 addEventListener("DOMContentLoaded", async () => {
   const shown = import(new URL("light-table.js", script.src).href).then(() => picture, console.error);
   await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
-  for (const address of later?.split(" ") ?? []) void import(address);
+  for (const address of later?.split(" ") ?? []) import(address).catch(console.error);
 });
