@@ -6,7 +6,6 @@ standard input: when the supervisor dies, however it dies, the role ends too.
 
 import contextlib
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from appliance.lean import settle, until_pictures_come, without_pictures
 from appliance.logs import Log, log_crashes, quiet_libraries
 from appliance.notify import answering, under_systemd
 from appliance.settings import Settings
+from appliance.stopping import stop_event
 from appliance.wiring import Box
 from appliance.wiring.agent import busy
 from appliance.wiring.courier import build_crew
@@ -357,10 +357,8 @@ def _say_listening(name: str, host: str, port: int) -> None:
 
 
 def _stop_event() -> threading.Event:
-    """Set by SIGTERM, SIGINT, or, where the supervisor holds its other end, the end of standard input."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    """Set by a signal or, where the supervisor holds its other end, the end of standard input."""
+    stop = stop_event()
 
     def wait_for_parent() -> None:
         while os.read(0, 4096):

@@ -1,12 +1,12 @@
 """What a box shows that must not start: one page that says why, until somebody stops it."""
 
-import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from appliance.errors import BuckyError
 from appliance.settings import Settings
+from appliance.stopping import stop_event
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>The box waits</title>
 <h1>The box waits</h1><p>{message}</p><p>{hint}</p>
@@ -33,9 +33,7 @@ def tell_on_page(error: BuckyError, settings: Settings) -> int:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     try:
         server = ThreadingHTTPServer((settings.host, settings.http_port), Handler)
     except OSError:  # another program has the port; the line on standard error must do

@@ -1,7 +1,6 @@
 """Runs the roles as processes of their own and starts one again when it ends; systemd does this on the device."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from appliance.logs import Log
 from appliance.settings import Settings
+from appliance.stopping import stop_event
 
 FIRST_START_S = 60.0
 _RESTART_S = (0.1, 0.5, 1.0, 2.0, 5.0)  # after the first, second, ... failure within a minute
@@ -107,9 +107,7 @@ class Role:
 
 def supervise(kind: str, settings: Settings, *, on_ready: Callable[[str, str, str | None], None]) -> int:
     """Run receiver, web and courier until SIGTERM or SIGINT; 1 if one cannot be started at all."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     receiver = Role("receiver", kind, settings, {})
     receiver.start()
     if not receiver.wait_until_answering(time.monotonic() + FIRST_START_S):

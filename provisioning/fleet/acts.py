@@ -3,7 +3,6 @@
 import argparse
 import getpass
 import json
-import signal
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from appliance.errors import BadInput
+from appliance.stopping import stop_event
 from provisioning.fleet import audit, health
 from provisioning.fleet.console import command_from, settings_from
 from provisioning.fleet.documents import load_signer
@@ -174,9 +174,7 @@ def nginx(args: Args, fleet: Fleet) -> None:
 
 def serve(args: Args, fleet: Fleet) -> None:
     """Run the service until SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     fleet.store.migrate()
     fleet.authority.ensure_server()
     refresh: Callable[[], None] = fleet.repository.refresh if fleet.repository.first_root else lambda: None
