@@ -83,6 +83,7 @@ def _outcome(console: Page, what: str) -> str:
     found: list[str] = []
 
     def answered() -> bool:
+        console.wait_for_load_state()  # what the last click began; Chromium refuses to reload a page that is being left
         console.reload()
         row = console.locator("section", has_text="What was sent").locator("tr", has_text=what).first
         text = row.inner_text()
