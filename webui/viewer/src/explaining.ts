@@ -29,7 +29,7 @@ export function installExplaining(element: HTMLElement): void {
   });
   for (const ended of ["pointerup", "pointercancel"]) element.addEventListener(ended, release);
   const instead = (event: Event): void => {
-    if (!told) return;
+    if (!told || (event.type === "click" && (event as MouseEvent).detail === 0)) return; // a key's click has no count
     event.preventDefault();
     event.stopPropagation();
   };
