@@ -114,6 +114,7 @@ def _add_words(app: Flask, services: Services) -> None:
         facts=services.facts,
         version=__version__,
         clinic_name=lambda: services.setting("clinic_name") or "Bucky",
+        unread=lambda: services.mail_notices.news().total,
     )
 
 

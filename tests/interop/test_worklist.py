@@ -34,6 +34,7 @@ EXAMS = [
         "species": "cat",
         "breed": "Boxer dog",
         "date": "2026-11-25",
+        "time": "14:15",
         "modality": "CR",
     },
     {"patient": "山田^太郎", "date": "2026-11-26", "time": "10:30", "modality": "MR", "station": "MR1"},

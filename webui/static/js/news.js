@@ -1,9 +1,11 @@
 // The number of unread reports and questions in the title, and a sound when one more comes.
 const title = document.title;
-let known = null;
+let known; // what the page was drawn with, so that the first one to come is heard too
 
 export function tellNews(root) {
-  if (root.documentElement.dataset.news === undefined) return;
+  const { news } = root.documentElement.dataset;
+  if (news === undefined) return;
+  known = Number(news);
   root.addEventListener("bucky:changed", look);
 }
 
@@ -13,7 +15,7 @@ async function look() {
     .catch(() => ({})); // the page itself says when the box does not answer
   if (total === undefined) return;
   document.title = total ? `(${total}${critical ? "!" : ""}) ${title}` : title;
-  if (known !== null && total > known) sound(critical ? 3 : 1);
+  if (total > known) sound(critical ? 3 : 1);
   known = total;
 }
 
