@@ -1,17 +1,19 @@
 """The light table shows the grey values that the standard's formulas give."""
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from appliance.phantom.unit import write
 from tests.box import PASSWORD, Box
+from tests.browser.conftest import FLAGS
 from tests.pictures import small_study
 
 COLUMNS = 250
@@ -204,3 +206,19 @@ def test_a_damaged_picture_says_so_and_comes_when_it_is_fetched_again(
     page.unroute("**/frames/**")
     page.get_by_role("button", name="Try again", exact=True).click()
     expect(page.locator("[data-shown=full]")).to_be_visible()
+
+
+def test_without_webgl_the_preview_stays_and_the_reason_is_said(
+    browser: Browser, make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    """As in a browser whose graphics are switched off; nothing claims to be in full depth."""
+    flat = browser.browser_type.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, "--disable-3d-apis"])
+    try:
+        page = flat.new_page()
+        _visit(page, make_box, _ramp(), tmp_path / "files")
+        viewport = page.locator(".viewport")
+        expect(viewport.get_by_role("alert")).to_contain_text("WebGL 2 is missing", timeout=60_000)
+        expect(viewport.locator("img")).to_be_visible()
+        expect(page.locator("[data-shown=full]")).to_have_count(0)
+    finally:
+        flat.close()

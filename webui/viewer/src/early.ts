@@ -13,7 +13,12 @@ Object.assign(window, { pictureSource: source });
 // Until a page is loaded, the browser turns its waiting sign and draws the window anew with it, sixty times a second: without
 // a graphics card that takes the processor away from the picture. What is imported here does not prolong it.
 addEventListener("DOMContentLoaded", async () => {
-  const shown = import(new URL("light-table.js", script.src).href).then(() => picture, console.error);
+  const shown = import(new URL("light-table.js", script.src).href).then(() => picture, console.error).then(painted);
   await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   for (const address of later?.split(" ") ?? []) import(address).catch(console.error);
 });
+
+/** What was drawn just now is on the screen. */
+function painted(): Promise<unknown> {
+  return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+}

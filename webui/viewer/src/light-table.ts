@@ -1,12 +1,11 @@
 // The page's entry: the element [data-light-table] becomes a light table with the pictures named in it.
-import { _ } from "../../static/js/words.js";
 import { installComparing } from "./comparing";
 import { installExplaining } from "./explaining";
 import { installHandling } from "./handling";
 import { Hanging, type Arrangement } from "./hanging";
 import { installHelp } from "./help";
 import { installMeasuring } from "./measure/measuring";
-import { readPictures, type Picture } from "./pictures";
+import { readPictures } from "./pictures";
 import type { PictureSource } from "./source";
 import { installSavingPictures } from "./saving-pictures";
 import { installStrip } from "./strip";
@@ -28,13 +27,7 @@ function start(): void {
   const entries = [...element.querySelectorAll<HTMLButtonElement>("[data-picture]")];
   const pictures = readPictures(entries);
   const place = element.querySelector<HTMLElement>("[data-place]") ?? element;
-  const source = window.pictureSource;
-  try {
-    element.lightTable = new LightTable(element, pictures, source);
-  } catch (error) {
-    showPreviewsOnly(place, pictures, (error as Error).message);
-    return;
-  }
+  element.lightTable = new LightTable(element, pictures, window.pictureSource);
   furnish(element.lightTable, element, place, entries);
 }
 
@@ -51,15 +44,6 @@ function furnish(table: LightTable, element: HTMLElement, place: HTMLElement, en
   table.mount(place, bench.guide.live);
   element.append(bench.guide.element);
   requestAnimationFrame(() => void hanging.hang());
-}
-
-/** Without WebGL 2 there are still the previews, and the reason. */
-function showPreviewsOnly(place: HTMLElement, pictures: Picture[], why: string): void {
-  const note = document.createElement("p");
-  note.setAttribute("role", "alert");
-  note.textContent = _(why);
-  const images = pictures.map((picture) => Object.assign(document.createElement("img"), { src: picture.preview, alt: picture.label }));
-  place.replaceChildren(note, ...images);
 }
 
 start();

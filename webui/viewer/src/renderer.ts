@@ -18,10 +18,13 @@ interface Program {
   readonly places: Map<string, WebGLUniformLocation | null>;
 }
 
-/** One WebGL2 context for the page; it draws every picture in turn, because browsers allow only a few contexts. */
+/**
+ * One WebGL2 context for the page; it draws every picture in turn, because browsers allow only a few contexts. It is made
+ * when first something is drawn: until then the processor is wanted for unpacking.
+ */
 export class Renderer extends EventTarget {
   readonly canvas = document.createElement("canvas");
-  private readonly gl: WebGL2RenderingContext;
+  private context: WebGL2RenderingContext | undefined;
   private readonly programs = new Map<string, Program>();
   private readonly textures = new Map<Samples, { texture: WebGLTexture; bytes: number }>();
   private tables = new WeakMap<number[], WebGLTexture>();
@@ -30,9 +33,6 @@ export class Renderer extends EventTarget {
 
   constructor() {
     super();
-    const gl = this.canvas.getContext("webgl2", { antialias: false, alpha: false, preserveDrawingBuffer: true });
-    if (!gl) throw new Error(NO_WEBGL);
-    this.gl = gl;
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => this.startAnew());
   }
@@ -40,6 +40,12 @@ export class Renderer extends EventTarget {
   /** How many bytes pictures take of the graphics memory. */
   get textureBytes(): number {
     return [...this.textures.values()].reduce((sum, entry) => sum + entry.bytes, 0);
+  }
+
+  private get gl(): WebGL2RenderingContext {
+    this.context ??= this.canvas.getContext("webgl2", { antialias: false, alpha: false, preserveDrawingBuffer: true }) ?? undefined;
+    if (!this.context) throw new Error(NO_WEBGL);
+    return this.context;
   }
 
   /** Draw at `width` x `height` canvas pixels, `place` from image to canvas; the result is in `canvas`. */

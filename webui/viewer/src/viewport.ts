@@ -154,18 +154,22 @@ export class Viewport extends EventTarget {
     } else if (before && same(this.look.voi, before.facts.voi?.[0])) {
       this.look = { ...this.look, voi: copy(frame.facts.voi?.[0]) }; // each frame as it is given, until someone chose
     }
-    this.canvas.classList.add("ready");
-    this.element.dataset["shown"] = "full";
     this.resized();
     this.announce("shown");
   }
 
   private showPreview(picture: Picture | undefined): void {
-    this.canvas.classList.remove("ready");
-    delete this.element.dataset["shown"];
+    this.ready(false);
     this.shown = undefined;
     if (picture?.preview) this.preview.src = picture.preview;
     this.preview.hidden = !picture?.preview;
+  }
+
+  /** Whether the canvas is to be seen instead of the preview. */
+  private ready(full: boolean): void {
+    this.canvas.classList.toggle("ready", full);
+    if (full) this.element.dataset["shown"] = "full";
+    else delete this.element.dataset["shown"];
   }
 
   private refuse({ refusal, fileFacts }: Picture): void {
@@ -350,13 +354,16 @@ export class Viewport extends EventTarget {
   private draw(): void {
     cancelAnimationFrame(this.redraw);
     this.redraw = 0;
+    if (!this.shown) return;
     const { a, b, c, d, e, f } = this.matrix;
     const ratio = window.devicePixelRatio || 1;
     try {
       this.drawInto(this.canvas, { a: a * ratio, b: b * ratio, c: c * ratio, d: d * ratio, e: e * ratio, f: f * ratio });
     } catch (error) {
-      this.complain((error as Error).message);
+      this.ready(false); // the preview stays
+      return this.complain((error as Error).message);
     }
+    this.ready(true);
   }
 
   private announce(change: Change): void {
