@@ -13,7 +13,8 @@ RemainAfterExit=yes
 ExecStart=/bin/sh -ec 'mkdir -p /run/g/gpiochip9 /run/g/gpio13; echo pinctrl-bcm2711 >/run/g/gpiochip9/label'
 ExecStart=/bin/sh -ec 'echo 9 >/run/g/gpiochip9/base'
 ExecStart=/bin/sh -ec 'echo 0 >/run/g/gpio13/value; mount --bind /run/g /sys/class/gpio'
-ExecStart=/bin/sh -c '(sleep 40; echo 1 >/run/g/gpio13/value) &'
+ExecStart=/bin/sh -c '(until systemctl is-active bucky-button | grep -q activating; do sleep 1; done; \
+ sleep 45; echo 1 >/run/g/gpio13/value) &'
 """
 
 

@@ -15,8 +15,9 @@ from tests.firmware.emulated.board import BOOT_S, Board, powered
 from tests.firmware.emulated.images import scratch
 from tests.waiting import wait_for
 
+_KINDS = ("_dicom._tcp.local.", "_dicom-tls._tcp.local.", "_http._tcp.local.")
 _BROWSE = """
-import json, time
+import json, sys, time
 from zeroconf import ServiceBrowser, Zeroconf
 found, zeroconf = {}, Zeroconf(interfaces=["10.99.0.1"])
 class Listener:
@@ -26,7 +27,7 @@ class Listener:
             found[kind] = {"name": name, "server": info.server, "addresses": info.parsed_addresses(), "port": info.port,
                            "texts": texts}
     update_service = remove_service = lambda *_: None
-ServiceBrowser(zeroconf, ["_dicom._tcp.local.", "_dicom-tls._tcp.local.", "_http._tcp.local."], Listener())
+ServiceBrowser(zeroconf, sys.argv[1:], Listener())
 time.sleep(10)
 zeroconf.close()
 print(json.dumps(found))
@@ -53,9 +54,15 @@ class Clinic:
         return subprocess.run([*self.within, *command], check=True, capture_output=True, text=True).stdout
 
     def seen(self) -> dict[str, Any]:
-        """Services that were announced, by kind."""
-        found: dict[str, Any] = json.loads(self.run(sys.executable, "-c", _BROWSE))
-        return found
+        """Services that were announced at an address which the router gave, by kind."""
+        found: dict[str, Any] = json.loads(self.run(sys.executable, "-c", _BROWSE, *_KINDS))
+        for service in found.values():
+            service["addresses"] = [one for one in service["addresses"] if one.startswith("10.99.0.")]
+        return {kind: service for kind, service in found.items() if service["addresses"]}
+
+    def succeeds(self, *command: str) -> bool:
+        """Whether a command of another machine of the clinic does what it is asked."""
+        return subprocess.run([*self.within, *command], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
     def close(self) -> None:
         """End it."""
@@ -79,17 +86,16 @@ def test_the_box_makes_itself_known_and_is_reached_where_it_says(image: Path, cl
         board.within = clinic.within
         board.cable = ["-netdev", "tap,id=net,ifname=cable,script=no,downscript=no"]
         board.start()
-        wait_for(lambda: len(clinic.seen()) == 3, BOOT_S, "three kinds of services")
-        found = clinic.seen()
+        found = wait_for(lambda: len(seen := clinic.seen()) == len(_KINDS) and seen, BOOT_S, "three kinds of services")
         print(f"\n{json.dumps(found, indent=1)}")
-        dicom, secure, page = (found[f"_{kind}._tcp.local."] for kind in ("dicom", "dicom-tls", "http"))
+        dicom, secure, page = (found[kind] for kind in _KINDS)
         assert (dicom["port"], secure["port"]) == (11112, 2762)
         assert dicom["texts"]["AET"] == "BUCKY"
-        address = dicom["addresses"][0]
-        clinic.run("echoscu", "-to", "30", "-aec", "BUCKY", address, str(dicom["port"]))
-        host = page["server"].rstrip(".")
-        said = clinic.run("curl", "-sSk", "--resolve", f"{host}:443:{page['addresses'][0]}", f"https://{host}/healthz")
-        print(said)
+        address, host = dicom["addresses"][0], page["server"].rstrip(".")
+        echo = ["echoscu", "-to", "30", "-aec", "BUCKY", address, str(dicom["port"])]
+        wait_for(lambda: clinic.succeeds(*echo), BOOT_S, "an answer to C-ECHO")
+        named = ["--resolve", f"{host}:443:{page['addresses'][0]}", f"https://{host}/healthz"]
+        wait_for(lambda: clinic.succeeds("curl", "-sfk", *named), BOOT_S, "the page over TLS")
         plain = clinic.run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"http://{address}:{page['port']}/")
         assert plain in ("200", "301", "302", "303", "308")
     shutil.rmtree(folder)

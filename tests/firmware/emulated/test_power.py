@@ -17,7 +17,7 @@ def test_no_acknowledged_picture_is_lost_when_the_power_goes_while_it_receives(b
         enough.wait()
         board.cut_power()
 
-    plug = threading.Thread(target=pull)
+    plug = threading.Thread(target=pull, daemon=True)
     plug.start()
     pictures = phantoms(30, 0.5)
     acknowledged = store(board, pictures, lambda done: enough.set() if done == until else None)
