@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 DEBIAN := dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-postgresql postgresql chromium iproute2 fonts-dejavu-core nginx-light gcc libc6-dev fuse3 libfaketime faketime \
-  squashfs-tools mtools dosfstools fdisk cpio zstd systemd nftables chrony curl procps util-linux rauc cryptsetup-bin openssl libubootenv-tool swtpm busybox-static
+  squashfs-tools mtools dosfstools fdisk cpio zstd systemd nftables chrony curl procps util-linux rauc cryptsetup-bin openssl swtpm busybox-static
 TOOLS := storescu:dcmtk dciodvfy:dicom3tools Orthanc:orthanc chromium:chromium ip:iproute2 nginx:nginx-light gcc:gcc fusermount3:fuse3 faketime:faketime \
   mksquashfs:squashfs-tools mcopy:mtools mkfs.vfat:dosfstools sfdisk:fdisk cpio:cpio zstd:zstd \
-  systemd-analyze:systemd nft:nftables chronyd:chrony curl:curl sysctl:procps setpriv:util-linux rauc:rauc veritysetup:cryptsetup-bin openssl:openssl fw_setenv:libubootenv-tool swtpm:swtpm busybox:busybox-static
+  systemd-analyze:systemd nft:nftables chronyd:chrony curl:curl sysctl:procps setpriv:util-linux rauc:rauc veritysetup:cryptsetup-bin openssl:openssl swtpm:swtpm busybox:busybox-static
 FILES := /usr/share/orthanc/plugins/libOrthancDicomWeb.so:orthanc-dicomweb \
   /usr/share/orthanc/plugins/libOrthancPostgreSQLIndex.so:orthanc-postgresql /usr/lib/postgresql/*/bin/initdb:postgresql \
   /usr/lib/*/faketime/libfaketime.so.1:libfaketime /usr/include/stdio.h:libc6-dev

@@ -10,12 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from firmware.image import disk, initramfs, sbom, tree
-from firmware.image.debian import CACHE, HERE
+from firmware.image import disk, initramfs, sbom, start, tree
+from firmware.image.debian import CACHE
 from firmware.image.words import Refused, sha256
 
-_START = ("start4.elf", "fixup4.dat")
-_BOARDS = ("bcm2711-rpi-4-b.dtb", "bcm2711-rpi-cm4-io.dtb")
+_STARTS_WITH = ("raspi-firmware", "linux-image-", "u-boot-rpi")
 
 
 def build(out: Path, cache: Path = CACHE) -> Path:
@@ -31,35 +30,20 @@ def build(out: Path, cache: Path = CACHE) -> Path:
         busybox = tree.unpacked("busybox-static", work, cache) / "usr/bin/busybox"
         initramfs.build(root, busybox, out / "initramfs")
         tree.squashed(root, out / "rootfs.squashfs")
-        boot = work / "boot"
+        packages = start.Packages(*(tree.unpacked(name, work, cache) for name in _STARTS_WITH))
+        shutil.copy(packages.kernel, out / "vmlinuz")
+        boot, cfg = work / "boot", work / "cfg"
         boot.mkdir()
-        _boot(boot, out / "initramfs", work, cache)
-        shutil.copy(boot / "vmlinuz", out / "vmlinuz")
+        start.lay_slot(boot, packages, out / "initramfs")
         disk.fat(boot, out / "boot.vfat", disk.places()["bootA"][1], "BUCKYBOOT")
-        choice = work / "cfg"
-        choice.mkdir()
-        shutil.copy(HERE / "boot/autoboot.txt", choice)
-        disk.fat(choice, work / "cfg.vfat", disk.places()["cfg"][1], "BUCKYCFG")
-        disk.whole(
-            out / "disk.img",
-            {"cfg": work / "cfg.vfat", "bootA": out / "boot.vfat", "rootA": out / "rootfs.squashfs"},
-        )
+        cfg.mkdir()
+        start.lay_cfg(cfg, packages)
+        disk.fat(cfg, work / "cfg.vfat", disk.places()["cfg"][1], "BUCKYCFG")
+        start.write_choice(work / "choice", start.choice("A", "A"))
+        contents = {"cfg": work / "cfg.vfat", "bootA": out / "boot.vfat", "choice": work / "choice"}
+        disk.whole(out / "disk.img", {**contents, "rootA": out / "rootfs.squashfs"})
     _sums(out)
     return out / "disk.img"
-
-
-def _boot(boot: Path, packed: Path, work: Path, cache: Path) -> None:
-    """What the board's start program reads: itself, the kernel, the initramfs, the trees of devices."""
-    firmware = tree.unpacked("raspi-firmware", work, cache) / "usr/lib/raspi-firmware"
-    for name in _START:
-        shutil.copy(firmware / name, boot / name)
-    linux = tree.unpacked("linux-image-", work, cache)
-    shutil.copy(next((linux / "boot").glob("vmlinuz-*")), boot / "vmlinuz")
-    for name in _BOARDS:
-        shutil.copy(next(linux.glob(f"usr/lib/linux-image-*/broadcom/{name}")), boot / name)
-    shutil.copy(packed, boot / "initramfs")
-    for name in ("config.txt", "cmdline.txt"):
-        shutil.copy(HERE / "boot" / name, boot / name)
 
 
 def _sums(out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The image of the whole disk: a GPT with cfg, bootA, bootB, rootA, rootB and data, written without any mount."""
+"""The image of the whole disk: a GPT with cfg, bootA, bootB, choice, rootA, rootB and data, written without a mount."""
 
 import hashlib
 import os
@@ -25,6 +25,7 @@ LAYOUT = (
     Partition("cfg", 16 * MIB, _BASIC),
     Partition("bootA", 96 * MIB, _BASIC),
     Partition("bootB", 96 * MIB, _BASIC),
+    Partition("choice", 8 * MIB, _LINUX),  # what image/start.py says of it; bootA and bootB are numbers 2 and 3 for all
     Partition("rootA", 448 * MIB, _LINUX),
     Partition("rootB", 448 * MIB, _LINUX),
     Partition("data", 32 * MIB, _LINUX),  # grows to the disk's end at the first boot

@@ -70,6 +70,7 @@ def test_a_disk_is_the_same_on_repeat(tmp_path: Path) -> None:
         "cfg",
         "bootA",
         "bootB",
+        "choice",
         "rootA",
         "rootB",
         "data",

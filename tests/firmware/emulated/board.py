@@ -1,11 +1,11 @@
-"""A board in the emulator: its start program's choice of the boot partition, its power switch, its plugs.
+"""A board in the emulator: U-Boot, its power switch, its plugs.
 
-The start program is played as the board's documentation describes it (autoboot.txt, tryboot): it reads the first
-partition, takes kernel and initramfs from the partition chosen there, and a restart with the argument "0 tryboot"
-counts for the next start alone. Everything else is the image.
+U-Boot is Debian's for this machine, in the place of the image's own for the Pi. It runs the script of the image's *cfg*
+with the kernel's arguments that the board's start program would give to it. Everything else is the image.
 """
 
 import base64
+import binascii
 import contextlib
 import hashlib
 import re
@@ -22,7 +22,19 @@ HOST = "127.0.0.1"
 SERVED = {"page": 443, "plain": 80, "dicom": 11112, "dicom-tls": 2762}
 KEY = b"a key of 256 bits for tests only"
 _KEY_IN_GUEST = "/sys/firmware/qemu_fw_cfg/by_name/opt/bucky/key/raw"
-_APPEND = "console=ttyAMA0 panic=10 quiet bucky.slot={slot} rauc.slot={slot} bucky.key=file:" + _KEY_IN_GUEST
+_APPEND = "console=ttyAMA0 panic=10 quiet bucky.key=file:" + _KEY_IN_GUEST
+UBOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")  # package u-boot-qemu
+_FLASH_BYTES = 64 << 20
+_ENVIRONMENT_BYTES = 0x40000
+_ENVIRONMENT = (
+    "bootdelay=0",
+    "bootcmd=virtio scan; load virtio 0:1 ${scriptaddr} boot.scr; source ${scriptaddr}",
+    "devtype=virtio",
+    "devnum=0",
+    "scriptaddr=0x40200000",
+    "kernel_addr_r=0x40400000",
+)
+"""Of this machine's U-Boot alone: it would take the kernel that qemu asks for when it is to give arguments."""
 _PROBE = """[Unit]
 Description=Probe of the emulated tests
 DefaultDependencies=no
@@ -41,7 +53,7 @@ _PATIENT = {
     "bucky-trial": "TimeoutStartSec=2h\n",
 }
 """The emulator may have a tenth of a core: a trial gets as long as it needs."""
-_TRYBOOT = "Restarting system with command '0 tryboot'"
+_STARTED = re.compile(r"bucky: slot ([AB])(?:(?!bucky: slot).)*Starting kernel", re.DOTALL)
 BOOT_S = 1800.0
 
 
@@ -61,8 +73,7 @@ class Board:
             file.truncate(disk_mib << 20)
         (folder / "key").write_bytes(KEY)
         self.ports = dict(zip(SERVED, _free_ports(len(SERVED)), strict=True))
-        self.tryboot = False
-        self.slot = ""
+        _write_flash(folder)
         self.cable = self.forwarded("restrict=on")
         self.within: list[str] = []
         self.units = {"probe": _PROBE}
@@ -76,15 +87,15 @@ class Board:
         if Board._on:
             Board._on.cut_power()
         Board._on = self
-        number = self._chosen(tryboot=self.tryboot)
-        self.tryboot = False
-        self.slot = {2: "A", 3: "B"}[number]
-        for name in ("vmlinuz", "initramfs"):
-            self._take(f"boot{self.slot}", name, self.folder / name)
         self._boot_began = self.console.stat().st_size
         (self.folder / "probe.socket").unlink(missing_ok=True)
         self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         return self
+
+    @property
+    def slot(self) -> str:
+        """The slot that U-Boot started, once it did."""
+        return wait_for(lambda: _STARTED.search(self.said()), BOOT_S, "U-Boot starts a kernel")[1]
 
     def plug(self, name: str, content: Path) -> None:
         """A drive that can be read as /dev/disk/by-id/virtio-NAME from the next start on."""
@@ -106,9 +117,8 @@ class Board:
         self._close_probe()
 
     def wait_for_restart(self) -> str:
-        """The guest restarts by itself; starts it again as the start program would. The new slot."""
+        """The guest restarts by itself. The new slot."""
         self.wait_until_off()
-        self.tryboot = _TRYBOOT in self.said()
         return self.start().slot
 
     def said(self) -> str:
@@ -161,21 +171,6 @@ class Board:
             self._probe.close()
             self._probe = None
 
-    def _chosen(self, *, tryboot: bool) -> int:
-        """The boot partition that autoboot.txt names."""
-        self._take("cfg", "autoboot.txt", self.folder / "autoboot.txt")
-        sections = dict(
-            re.findall(r"^\[(\w+)\]\s*\n([^\[]*)", (self.folder / "autoboot.txt").read_text(), re.MULTILINE)
-        )
-        section = sections["tryboot"] if tryboot else sections["all"]
-        found = re.search(r"^boot_partition=(\d+)\s*$", section, re.MULTILINE)
-        assert found, "autoboot.txt names no boot partition"
-        return int(found[1])
-
-    def _take(self, partition: str, name: str, target: Path) -> None:
-        target.unlink(missing_ok=True)
-        subprocess.run(["mcopy", "-n", "-i", f"{self.disk}@@{places()[partition][0]}", f"::{name}", target], check=True)
-
     def forwarded(self, outwards: str) -> list[str]:
         """A network with ports forwarded from loopback, and what the guest may reach of its own."""
         forwards = ",".join(f"hostfwd=tcp:{HOST}:{self.ports[name]}-:{port}" for name, port in SERVED.items())
@@ -186,8 +181,9 @@ class Board:
             *self.within,
             *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(self.memory_mib)),
             *("-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none", "-no-reboot"),
-            *("-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initramfs")),
-            *("-append", f"{_APPEND.format(slot=self.slot)} {_credentials(self.units)}"),
+            *("-drive", f"if=pflash,unit=0,format=raw,file={self.folder}/flash0,readonly=on"),
+            *("-drive", f"if=pflash,unit=1,format=raw,file={self.folder}/flash1"),
+            *("-kernel", str(self.folder / "key"), "-append", f"{_APPEND} {_credentials(self.units)}"),
             *("-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"),
             *("-drive", f"if=none,id=disk,file={self.disk},format=raw,discard=unmap"),
             *("-device", "virtio-blk-pci,drive=disk"),
@@ -208,6 +204,16 @@ def powered(board: Board) -> Iterator[Board]:
     finally:
         board.cut_power()
         board.disk.unlink()
+
+
+def _write_flash(folder: Path) -> None:
+    """U-Boot in the first flash of the machine, its environment in the second."""
+    variables = b"".join(f"{line}\0".encode() for line in _ENVIRONMENT).ljust(_ENVIRONMENT_BYTES - 4, b"\0")
+    environment = binascii.crc32(variables).to_bytes(4, "little") + variables
+    for name, content in (("flash0", UBOOT.read_bytes()), ("flash1", environment)):
+        with (folder / name).open("wb") as file:
+            file.write(content)
+            file.truncate(_FLASH_BYTES)
 
 
 def _credentials(units: Mapping[str, str]) -> str:
