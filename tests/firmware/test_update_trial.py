@@ -166,3 +166,9 @@ def test_a_spoilt_bundle_changes_nothing(box: Device, signed: Path) -> None:
     assert outcome(box) == {"version": 9, "done": False, "reason": "bundle-damaged"}
     assert act(box, "/usr/lib/bucky/boot-choice get-primary") == "A"
     assert act(box, f"ls {UPDATES}") == ""
+
+
+def test_a_wish_that_cannot_be_read_is_removed(box: Device, signed: Path) -> None:
+    """A damaged card: it does not keep the box busy for ever, and the vendor link may ask again."""
+    act(box, f"cp {signed} {UPDATES}/bundle.raucb; : > {UPDATES}/wanted.json; /usr/lib/bucky/install {UPDATES}")
+    assert act(box, f"ls {UPDATES}") == ""

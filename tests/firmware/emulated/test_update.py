@@ -14,8 +14,8 @@ UPDATES = "/var/lib/bucky/updates"
 OTHER = {"A": "B", "B": "A"}
 _BEGINNING = 16 << 20
 _OFFER = """umask 7; cd {folder}; rm -f outcome.json
-head -c {size} /dev/disk/by-id/virtio-{name} > bundle.raucb; sync
-echo '{wanted}' > wanted.new && mv wanted.new wanted.json"""
+head -c {size} /dev/disk/by-id/virtio-{name} > bundle.raucb
+echo '{wanted}' > wanted.new && sync && mv wanted.new wanted.json && sync"""
 
 
 @pytest.fixture
