@@ -38,7 +38,7 @@ _AUDIT_WORDS = slice(4, 5)
 _FIELDS = {"reason", "what", "field", "words", "advice", "message", "hint"}
 _TEXT = r'"((?:[^"\\]|\\.)+)"'
 _TOOLS = re.compile(
-    rf"\b(?:label|hint|menu|name|normal|words)\s*[:=]\s*{_TEXT}"
+    rf"\b(?:label|hint|menu|name|normal|noNormal|words)\s*[:=]\s*{_TEXT}"
     rf'|\b(?:step|_|grey|lengthValue)\((?:"[^"]*", )?{_TEXT}'
     rf"|^\s*\[{_TEXT}, [-\d\w[]"
     rf'|\b(?:layout|betweenAxes|cobbLordosis|tangentLordosis|pairLevel)\("[^"]*", {_TEXT}(?:, {_TEXT})?'

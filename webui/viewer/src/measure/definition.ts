@@ -1,3 +1,4 @@
+import { _ } from "../../../static/js/words.js";
 import type { Point } from "../geometry";
 import type { Plane } from "./plane";
 
@@ -52,8 +53,10 @@ export interface Definition {
   readonly repeat?: Repeat;
   /** Published normal values, as staff read them. */
   readonly normal?: string;
-  /** Author, journal, year. */
-  readonly source?: string;
+  /** Why none are given, where none are published or none can be. */
+  readonly noNormal?: string;
+  /** Authors, journal and year of what the docstring cites, several with semicolons; of the standard its part and section. */
+  readonly source: string;
   /** What a person types after the points. */
   readonly asks?: "text" | "millimetres";
   /** From the points placed to those kept, e.g. two corners to four. */
@@ -62,6 +65,12 @@ export interface Definition {
   move?(points: readonly Point[], index: number, to: Point): Point[];
   lines(points: readonly Point[], plane: Plane): Line[];
   values(points: readonly Point[], plane: Plane, sample: Sampler): Value[];
+}
+
+/** What a measurement rests on, in words: its normal values or why there are none, and who published it. */
+export function evidence({ normal, noNormal, source }: Definition): string {
+  const range = normal ? _("Normal: {range}.", { range: _(normal) }) : _("No normal values: {reason}.", { reason: _(noNormal ?? "") });
+  return `${range} ${_("After {source}.", { source })}`;
 }
 
 /** How many points are placed at least before it is complete. */

@@ -14,7 +14,7 @@ function betweenAxes(id: string, label: string, hint: string, steps: Step[], nor
     picture: FOOT,
     steps,
     normal,
-    source: "Piqué-Vidal 2009",
+    source: "Piqué-Vidal, J Foot Ankle Res 2009",
     lines: (points) => [{ points: points.slice(0, 2) }, { points: points.slice(2, 4) }],
     values: (points, plane) => {
       const along = (from: number, to: number) => minus(plane.of(at(points, to)), plane.of(at(points, from)));
@@ -25,10 +25,10 @@ function betweenAxes(id: string, label: string, hint: string, steps: Step[], nor
 
 const FIRST = [step("First metatarsal: middle of the shaft, near its base", 68, 100), step("First metatarsal: middle of the shaft, near its head", 52, 62)];
 
-/** Between the axes of the first metatarsal and the proximal phalanx; limits in J Foot Ankle Res 2009;2:15, table 1. */
+/** Between the axes of the first metatarsal and the proximal phalanx. Piqué-Vidal C, Vila J. J Foot Ankle Res 2009;2:15, table 1. */
 export const HALLUX_VALGUS = betweenAxes("hallux-valgus", "Hallux valgus angle", "Weight-bearing dorsoplantar foot: axes of the first metatarsal and of the proximal phalanx.", [...FIRST, step("Proximal phalanx: middle near its base", 52, 46), step("Proximal phalanx: middle near its head", 66, 12)], _("below 15°"));
 
-/** Between the axes of the first and second metatarsal; limits in J Foot Ankle Res 2009;2:15, table 1. */
+/** Between the axes of the first and second metatarsal. Piqué-Vidal C, Vila J. J Foot Ankle Res 2009;2:15, table 1. */
 export const INTERMETATARSAL = betweenAxes("intermetatarsal", "Intermetatarsal angle I–II", "Weight-bearing dorsoplantar foot: axes of the first and second metatarsal.", [...FIRST, step("Second metatarsal: middle of the shaft, near its base", 98, 104), step("Second metatarsal: middle of the shaft, near its head", 95, 56)], _("below 9°"));
 
 export const PODIATRIC = [HALLUX_VALGUS, INTERMETATARSAL];

@@ -1,6 +1,6 @@
 import { _ } from "../../../static/js/words.js";
 import type { Definition, Step } from "./definition";
-import { isWhole, stepAt } from "./definition";
+import { evidence, isWhole, stepAt } from "./definition";
 import { element } from "./overlay";
 
 const TELL_MS = 6000;
@@ -51,7 +51,8 @@ export class Guide {
     const words = step ? `${place}. ${_(step.hint)}` : _(definition.hint);
     const buttons = [button(_("Back"), _("Take the last point back (Backspace)"), actions.back, count === 0), button(_("Cancel"), _("Stop (Escape)"), actions.cancel)];
     if (definition.repeat) buttons.unshift(button(_("Done"), _("End here (Enter twice on the same place)"), actions.done, !isWhole(definition, count)));
-    this.fill(definition, paragraph(words), smallPicture(definition, step), ...buttons);
+    const basis = Object.assign(paragraph(evidence(definition)), { className: "basis" });
+    this.fill(definition, paragraph(words), smallPicture(definition, step), ...buttons, basis);
     this.say(`${_(definition.label)}. ${words}`);
   }
 

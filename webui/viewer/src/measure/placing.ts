@@ -4,7 +4,7 @@ import type { LightTable } from "../table";
 import type { Gesture, Tool } from "../tool";
 import type { Viewport } from "../viewport";
 import type { Bench } from "./bench";
-import { isWhole, stepAt, type Definition } from "./definition";
+import { evidence, isWhole, stepAt, type Definition } from "./definition";
 import { planeFor } from "./plane";
 import { exact, newUid } from "./sketchbook";
 
@@ -42,7 +42,7 @@ export class PlacingTool implements Tool {
     return this.definition.label;
   }
   get hint(): string {
-    return [_(this.definition.hint), this.definition.normal && _("Normal: {range}.", { range: _(this.definition.normal) }), this.definition.source && _("After {source}.", { source: this.definition.source })].filter(Boolean).join(" ");
+    return `${_(this.definition.hint)} ${evidence(this.definition)}`;
   }
   get key(): string {
     return this.definition.key ?? "";

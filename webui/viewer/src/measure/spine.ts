@@ -75,9 +75,10 @@ function tangentLordosis(id: string, label: string, upper: string, lower: string
 /**
  * Between the lower end plates of C2 and C7. Harrison DE et al. Spine 2000;25:2072-2078 compares both ways.
  *
- * Guo GM et al. J Orthop Surg Res 2018;13:147: mean 12.7 degrees in people without complaints (of the mean, 95 %: 6.6 to 18.8).
+ * Guo GM et al. J Orthop Surg Res 2018;13:147: mean 12.7 degrees in people without complaints (of the mean, 95 %: 6.6 to
+ * 18.8), more in men than in women.
  */
-export const CERVICAL_COBB = cobbLordosis("cervical-cobb", "Cervical lordosis, Cobb C2–C7", "Lower end plate of C2", _("Lower end plate of C7"), _("mean 13°"), "Harrison 2000; Guo 2018");
+export const CERVICAL_COBB = cobbLordosis("cervical-cobb", "Cervical lordosis, Cobb C2–C7", "Lower end plate of C2", _("Lower end plate of C7"), _("mean 13°, more in men"), "Harrison, Spine 2000; Guo, J Orthop Surg Res 2018");
 
 /**
  * Absolute rotation angle between the back walls of C2 and C7.
@@ -85,18 +86,25 @@ export const CERVICAL_COBB = cobbLordosis("cervical-cobb", "Cervical lordosis, C
  * Harrison DD et al. Spine 1996;21:667-675: mean 34 degrees, 16.5 to 66. McAviney J et al. J Manipulative Physiol Ther
  * 2005;28:187-193: 31 to 40 is a goal. Guo GM et al. J Orthop Surg Res 2018;13:147: mean 18.6 without complaints.
  */
-export const CERVICAL_TANGENT = tangentLordosis("cervical-tangent", "Cervical lordosis, posterior tangents C2–C7", "C2", "C7", _("31° to 40° as a goal, mean 19°"), "McAviney 2005; Guo 2018");
+export const CERVICAL_TANGENT = tangentLordosis("cervical-tangent", "Cervical lordosis, posterior tangents C2–C7", "C2", "C7", _("31° to 40° as a goal, mean 19°"), "Harrison, Spine 1996; McAviney, J Manipulative Physiol Ther 2005; Guo, J Orthop Surg Res 2018");
 
-/** Between the upper end plates of L1 and S1. Harrison DE et al. Spine 2001;26:E235-E242. */
-export const LUMBAR_COBB = cobbLordosis("lumbar-cobb", "Lumbar lordosis, Cobb L1–S1", "Upper end plate of L1", _("Upper end plate of S1"), "", "Harrison 2001");
+/**
+ * Between the upper end plates of L1 and S1. Harrison DE et al. Spine 2001;26:E235-E242 compares the methods.
+ *
+ * Vialle R et al. J Bone Joint Surg Am 2005;87:260-267: 60 +- 10 degrees in 300 volunteers standing, from S1 up to the
+ * vertebra that leans back most, wherever the curve ends. With age, sex and pelvis it differs: Been E, Kalichman L. Spine
+ * J 2014;14:87-97.
+ */
+export const LUMBAR_COBB = cobbLordosis("lumbar-cobb", "Lumbar lordosis, Cobb L1–S1", "Upper end plate of L1", _("Upper end plate of S1"), _("adult 60° ± 10° (standing, whole curve)"), "Harrison, Spine 2001; Vialle, J Bone Joint Surg Am 2005");
 
 /** Between the back walls of L1 and L5. Troyanovich SJ et al. J Spinal Disord 1997;10:380-386: mean 39.7 degrees. */
-export const LUMBAR_TANGENT = tangentLordosis("lumbar-tangent", "Lumbar lordosis, posterior tangents L1–L5", "L1", "L5", _("mean 40° (standing)"), "Troyanovich 1997");
+export const LUMBAR_TANGENT = tangentLordosis("lumbar-tangent", "Lumbar lordosis, posterior tangents L1–L5", "L1", "L5", _("mean 40° (standing)"), "Troyanovich, J Spinal Disord 1997");
 
 /**
  * George's line: the step of each vertebra's lower back corner from the back wall of the one below.
  *
- * Above 3.5 mm in the neck it speaks of instability: White AA, Panjabi MM. Clinical Biomechanics of the Spine, 1990.
+ * George AW. Boston Med Surg J 1919;181:395-398: the line. Above 3.5 mm in the neck it speaks of instability: White AA et
+ * al. Clin Orthop Relat Res 1975;109:85-96.
  */
 export const GEORGE: Definition = {
   id: "george",
@@ -106,7 +114,7 @@ export const GEORGE: Definition = {
   steps: [step("Anywhere in front of the spine", 40, 60)],
   repeat: { steps: [step("Next vertebra: upper back corner", 109, 32), step("The same vertebra: lower back corner", 109, 50)], least: 2 },
   normal: "step below 3.5 mm (neck)",
-  source: "White and Panjabi 1990",
+  source: "George, Boston Med Surg J 1919; White, Clin Orthop Relat Res 1975",
   lines: (points) => [{ points: points.slice(1), dashed: true }, ...backWalls(points).map((wall) => ({ points: wall }))],
   values: (points, plane) => {
     const steps = georgeSteps(points, plane);
@@ -151,7 +159,8 @@ function level(a: Point, b: Point, above: Point): { height: number; tilt: number
 /**
  * Atlas plane line: through the middle of the anterior and posterior arch of C1, against the picture's horizontal.
  *
- * As in K. Eriksen, Analyzing the Lateral Cervical X-Ray, without a normal value: none was found in a study.
+ * Eriksen K. Upper Cervical Subluxation Complex. Lippincott Williams & Wilkins 2004. No study of healthy people was found
+ * that gives a normal value; the line turns with the head.
  */
 export const ATLAS_PLANE: Definition = {
   id: "atlas-plane",
@@ -159,7 +168,8 @@ export const ATLAS_PLANE: Definition = {
   hint: "Lateral view, not tilted: the arches of C1 against the horizontal. Positive where the front is higher.",
   picture: "M40 20C70 5 130 5 160 20M50 65H75V80H50ZM125 62H160V78H125ZM80 90H125V118H80Z",
   steps: [step("Anywhere above, on the skull", 100, 15), step("Middle of the anterior arch of C1", 62, 72), step("Middle of the posterior arch of C1", 143, 70)],
-  source: "Eriksen",
+  noNormal: "no study of healthy people gives them, and the line turns with the head",
+  source: "Eriksen, Lippincott Williams & Wilkins 2004",
   lines: (points) => [{ points: points.slice(1) }],
   values: (points, plane) => {
     const [above, front, back] = [0, 1, 2].map((number) => plane.of(at(points, number))) as [Point, Point, Point];
@@ -194,11 +204,15 @@ function plumb(points: readonly Point[]): Line[] {
   return [{ points: [a, plus(a, times(up, dot(minus(b, a), up)))], dashed: true }];
 }
 
-/** Tops of the iliac crests on an upright frontal view. Ploumis A et al. Scoliosis Spinal Disord 2018: above 1 cm oblique. */
-export const PELVIC_LEVEL = pairLevel("pelvic-level", "Pelvic level", "Upright frontal pelvis: the tops of both iliac crests against the horizontal.", _("Top of the iliac crest"), 44, "Height difference", _("difference up to 10 mm"), "Ploumis 2018");
+/** Tops of the iliac crests on an upright frontal view. Ploumis A et al. Scoliosis Spinal Disord 2018;13: above 1 cm oblique. */
+export const PELVIC_LEVEL = pairLevel("pelvic-level", "Pelvic level", "Upright frontal pelvis: the tops of both iliac crests against the horizontal.", _("Top of the iliac crest"), 44, "Height difference", _("difference up to 10 mm"), "Ploumis, Scoliosis Spinal Disord 2018");
 
-/** Heights of the femoral heads on an upright frontal view. Friberg O. Spine 1983;8:643-651: complaints with 5 to 25 mm. */
-export const LEG_LENGTH = pairLevel("leg-length", "Leg length difference", "Upright frontal pelvis: the tops of both femoral heads against the horizontal.", _("Top of the femoral head"), 80, "Leg length difference", _("complaints seen with 5 to 25 mm"), "Friberg 1983");
+/**
+ * Heights of the femoral heads on an upright frontal view. Friberg O. Spine 1983;8:643-651: complaints with 5 to 25 mm.
+ *
+ * Knutson GA. Chiropr Osteopat 2005;13:11: 5.2 +- 4.1 mm in everybody, seldom of weight below 20 mm.
+ */
+export const LEG_LENGTH = pairLevel("leg-length", "Leg length difference", "Upright frontal pelvis: the tops of both femoral heads against the horizontal.", _("Top of the femoral head"), 80, "Leg length difference", _("5.2 ± 4.1 mm; seldom of weight below 20 mm"), "Friberg, Spine 1983; Knutson, Chiropr Osteopat 2005");
 
 function four(points: readonly Point[], plane: Plane): [Point, Point, Point, Point] {
   return [0, 1, 2, 3].map((number) => plane.of(at(points, number))) as [Point, Point, Point, Point];

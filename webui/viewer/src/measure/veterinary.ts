@@ -46,7 +46,7 @@ const heartAxes = (points: readonly Point[]): [Point, Point][] => [
  *
  * Buchanan JW, Bücheler J. J Am Vet Med Assoc 1995;206:194-199: 9.7 +- 0.5 in 100 dogs; breeds differ, beagles 10.3
  * (Kraetschmer S et al. J Small Anim Pract 2008), whippets 11.
- * Litster AL, Buchanan JW. J Am Vet Med Assoc 2000;216:210-214: mean 7.5, range 6.7 to 8.1 in cats.
+ * Litster AL, Buchanan JW. J Am Vet Med Assoc 2000;216:210-214: 7.5 +- 0.3, range 6.7 to 8.1 in 100 cats.
  */
 export const VERTEBRAL_HEART_SCORE: Definition = {
   id: "vhs",
@@ -61,8 +61,8 @@ export const VERTEBRAL_HEART_SCORE: Definition = {
     step("Cranial edge of T4", 15, 40),
   ],
   repeat: spineFrom(heartAxes, 4),
-  normal: "dog 9.7 ± 0.5 v by breed, cat 6.7 to 8.1 v",
-  source: "Buchanan 1995; Litster 2000",
+  normal: "dog 9.7 ± 0.5 v by breed, cat 7.5 ± 0.3 v",
+  source: "Buchanan and Bücheler, J Am Vet Med Assoc 1995; Litster and Buchanan, J Am Vet Med Assoc 2000",
   lines: (points) => [...heartAxes(points).map((pair) => ({ points: pair })), spineLine(points.slice(4))],
   values: (points, plane) => {
     const scale = new Vertebrae(points.slice(4), plane);
@@ -79,7 +79,7 @@ export const VERTEBRAL_HEART_SCORE: Definition = {
 /**
  * Vertebral left atrial size: from the carina to where the atrium's caudal edge meets the caudal vena cava.
  *
- * Malcolm EL et al. J Am Vet Med Assoc 2018;253:1038-1045.
+ * Malcolm EL et al. J Am Vet Med Assoc 2018;253:1038-1045: from 2.3 on the atrium is enlarged, dogs with mitral disease.
  * Vezzosi T et al. Vet Radiol Ultrasound 2020;61:507-511: reference interval 1.4 to 2.2 in 80 dogs.
  */
 export const VERTEBRAL_LEFT_ATRIAL_SIZE: Definition = {
@@ -93,8 +93,8 @@ export const VERTEBRAL_LEFT_ATRIAL_SIZE: Definition = {
     step("Cranial edge of T4", 15, 40),
   ],
   repeat: spineFrom((points) => [[at(points, 0), at(points, 1)]], 2),
-  normal: "dog 1.4 to 2.2 v",
-  source: "Malcolm 2018; Vezzosi 2020",
+  normal: "dog below 2.3 v, healthy 1.4 to 2.2 v",
+  source: "Malcolm, J Am Vet Med Assoc 2018; Vezzosi, Vet Radiol Ultrasound 2020",
   lines: (points) => [{ points: points.slice(0, 2) }, spineLine(points.slice(2))],
   values: (points, plane) => {
     const size = new Vertebrae(points.slice(2), plane).count(distance(plane.of(at(points, 0)), plane.of(at(points, 1))));
@@ -107,8 +107,9 @@ const HIPS = "M60 20C35 30 30 60 50 75M140 20C165 30 170 60 150 75M62 55a16 16 0
 /**
  * Norberg angle of both hips: between the line of the femoral heads' centres and the craniolateral acetabular rim.
  *
- * 105 degrees is the customary limit, and a doubtful one: breeds differ (Am J Vet Res 2000;61:1492-1500, 1,841 dogs), and
- * it tells little of laxity (Gaspar AR et al. Prev Vet Med 2016, 437 dogs).
+ * Grade A of the FCI asks for 105 degrees: Flückiger M. Eur J Companion Anim Pract 2007;17:135-140. The limit is a doubtful
+ * one: breeds differ (Tomlinson JL, Johnson JC. Am J Vet Res 2000;61:1492-1500, 1,841 dogs of four breeds), and it tells
+ * little of laxity (Gaspar AR et al. Prev Vet Med 2016, 437 dogs).
  */
 export const NORBERG: Definition = {
   id: "norberg",
@@ -121,8 +122,8 @@ export const NORBERG: Definition = {
     step("Cranial lateral edge of the acetabulum, on the left", 46, 42),
     step("Cranial lateral edge of the acetabulum, on the right", 154, 42),
   ],
-  normal: "105° or more by custom; breeds differ",
-  source: "Gaspar 2016; Am J Vet Res 2000",
+  normal: "dog 105° or more (FCI grade A); breeds differ",
+  source: "Flückiger, Eur J Companion Anim Pract 2007; Tomlinson and Johnson, Am J Vet Res 2000",
   lines: (points, plane) => {
     const heads = femoralHeads(points, plane);
     if (!heads) return [];
@@ -145,7 +146,8 @@ export const NORBERG: Definition = {
 /**
  * Tibial plateau angle: between the medial plateau and the perpendicular to the tibia's mechanical axis.
  *
- * The method is that of B. and T. D. Slocum.
+ * Slocum B, Slocum TD. Vet Clin North Am Small Anim Pract 1993;23:777-795: the method.
+ * Reif U, Probst CW. Vet Surg 2003;32:385-389: 23.6 +- 3.5 in 39 healthy Labradors, 23.5 +- 3.1 in 42 with a torn ligament.
  * Sabanci SS, Ocal MK. Vet Comp Orthop Traumatol 2014;27:135-140: medial 24.0 +- 3.19 on photographs of 90 dogs' bones.
  */
 export const TIBIAL_PLATEAU: Definition = {
@@ -159,8 +161,8 @@ export const TIBIAL_PLATEAU: Definition = {
     step("Plateau: cranial edge of the medial condyle", 62, 32),
     step("Plateau: caudal edge of the medial condyle", 130, 22),
   ],
-  normal: "dog 24.0° ± 3.2° (bare bones)",
-  source: "Sabanci 2014",
+  normal: "dog 24.0° ± 3.2°, Labrador 23.6° ± 3.5°",
+  source: "Slocum, Vet Clin North Am Small Anim Pract 1993; Reif and Probst, Vet Surg 2003; Sabanci and Ocal, Vet Comp Orthop Traumatol 2014",
   lines: (points) => [{ points: points.slice(0, 2) }, { points: points.slice(2, 4) }],
   values: (points, plane) => {
     const [top, talus, cranial, caudal] = [0, 1, 2, 3].map((number) => plane.of(at(points, number))) as [Point, Point, Point, Point];
@@ -172,8 +174,9 @@ export const TIBIAL_PLATEAU: Definition = {
 /**
  * Cardiothoracic ratio: the heart's widest breadth in that of the thorax, inside the ribs.
  *
- * Proposed by Danzer in the American Journal of the Medical Sciences, 1919. The limit of 0.50 for adults, on an upright
- * posteroanterior view, is custom: between 0.45 and 0.55 it decides nothing (Simkus P et al. Insights Imaging 2021).
+ * Danzer CS. Am J Med Sci 1919;157:513-521: up to 0.50 in adults, upright posteroanterior view. Between 0.45 and 0.55 it
+ * decides nothing: Simkus P et al. Insights Imaging 2021;12:158. What is published of dogs and cats are ratios of areas
+ * (Torad FA, Hassan EA. J Vet Cardiol 2014;16:237-244), no ratios of breadths.
  */
 export const CARDIOTHORACIC: Definition = {
   id: "ctr",
@@ -181,8 +184,8 @@ export const CARDIOTHORACIC: Definition = {
   hint: "Frontal or ventrodorsal thorax: inside the ribs at the widest place, then the heart's borders.",
   picture: "M70 10C30 20 20 60 22 110H178C180 60 170 20 130 10M100 45C70 55 70 95 100 105S150 95 140 70 115 40 100 45Z",
   steps: [step("Inner edge of the ribs, one side", 24, 90), step("Inner edge of the ribs, other side", 176, 90), step("Heart’s border on one side, farthest out", 78, 80), step("Heart’s border on the other side, farthest out", 144, 80)],
-  normal: "adult up to 0.50 by custom, upright PA",
-  source: "Danzer 1919; Simkus 2021",
+  normal: "adult up to 0.50, upright PA",
+  source: "Danzer, Am J Med Sci 1919; Simkus, Insights Imaging 2021",
   lines: (points) => [{ points: points.slice(0, 2) }, { points: points.slice(2, 4) }],
   values: (points, plane) => {
     const [a, b, c, d] = [0, 1, 2, 3].map((number) => plane.of(at(points, number))) as [Point, Point, Point, Point];
