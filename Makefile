@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-DEBIAN := dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-postgresql postgresql chromium iproute2 fonts-dejavu-core nginx-light gcc libc6-dev fuse3 libfaketime faketime \
+DEBIAN := dcmtk libgdcm-tools dicom3tools orthanc orthanc-dicomweb orthanc-postgresql postgresql chromium iproute2 fonts-dejavu-core nginx-light gcc libc6-dev fuse3 libfaketime faketime \
   squashfs-tools mtools dosfstools fdisk cpio zstd systemd nftables chrony curl procps util-linux rauc cryptsetup-bin openssl swtpm busybox-static
-TOOLS := storescu:dcmtk dciodvfy:dicom3tools Orthanc:orthanc chromium:chromium ip:iproute2 nginx:nginx-light gcc:gcc fusermount3:fuse3 faketime:faketime \
+TOOLS := storescu:dcmtk gdcmconv:libgdcm-tools dciodvfy:dicom3tools Orthanc:orthanc chromium:chromium ip:iproute2 nginx:nginx-light gcc:gcc fusermount3:fuse3 faketime:faketime \
   mksquashfs:squashfs-tools mcopy:mtools mkfs.vfat:dosfstools sfdisk:fdisk cpio:cpio zstd:zstd \
   systemd-analyze:systemd nft:nftables chronyd:chrony curl:curl sysctl:procps setpriv:util-linux rauc:rauc veritysetup:cryptsetup-bin openssl:openssl swtpm:swtpm busybox:busybox-static
 FILES := /usr/share/orthanc/plugins/libOrthancDicomWeb.so:orthanc-dicomweb \
