@@ -56,9 +56,9 @@ def _viewport(said: str) -> tuple[tuple[int, int] | None, Region | None]:
     return (numbers[0], numbers[1]), region
 
 
-def frame_picture(frame: Frame, wish: Wishes) -> Image.Image:
-    """The frame as wished; raises BadInput for a region beside the picture."""
-    shown = picture(frame, window=wish.window, region=_within(wish.region, frame))
+def frame_picture(frame: Frame, number: int, wish: Wishes) -> Image.Image:
+    """Frame `number` as wished, with its overlays and shutters; raises BadInput for a region beside the picture."""
+    shown = picture(frame, number, window=wish.window, region=_within(wish.region, frame))
     if wish.viewport:
         shown = fitted(shown, *wish.viewport)
     top = patient_lines(frame) if "patient" in wish.annotations else []
@@ -105,21 +105,21 @@ def encoded(image: Image.Image, media_type: str, quality: int) -> bytes:
 
 def render(instance: Instance, numbers: list[int] | None, media_type: str, wish: Wishes) -> bytes:
     """One frame, or for GIF all of them, or the first if none is named; raises CannotDisplay."""
-    first = decode_frame(instance.path, numbers[0] if numbers else 1)
+    at = numbers[0] if numbers else 1
+    first = decode_frame(instance.path, at)
+    still = frame_picture(first, at, wish)
     if media_type != GIF:
-        return encoded(frame_picture(first, wish), media_type, wish.quality)
-    count = min(_MAX_GIF_FRAMES, number_of_frames(first.header))
-    wanted = numbers or list(range(1, count + 1))
-    rest = (frame_picture(decode_frame(instance.path, number), wish) for number in wanted[1:])
+        return encoded(still, media_type, wish.quality)
+    wanted = numbers or range(1, min(_MAX_GIF_FRAMES, number_of_frames(first.header)) + 1)
+    rest = (frame_picture(decode_frame(instance.path, number), number, wish) for number in wanted[1:])
     buffer = io.BytesIO()
     duration_ms = max(20, round(float(text(first.header, "FrameTime") or 100)))
-    still = frame_picture(first, wish)
     still.save(buffer, "GIF", save_all=len(wanted) > 1, append_images=rest, duration=duration_ms, loop=0)
     return buffer.getvalue()
 
 
 def thumbnail(instance: Instance, number: int | None, wish: Wishes) -> bytes:
     """A small JPEG of a frame, the middle one if none is named; raises CannotDisplay."""
-    frame = decode_frame(instance.path, number or (instance.number_of_frames or 1) // 2 + 1)
+    number = number or (instance.number_of_frames or 1) // 2 + 1
     size = wish.viewport or (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    return encoded(fitted(picture(frame), *size), JPEG, min(wish.quality, 80))
+    return encoded(fitted(picture(decode_frame(instance.path, number), number), *size), JPEG, min(wish.quality, 80))

@@ -1,4 +1,4 @@
-"""A frame as an 8-bit picture for people: a chosen window, a part of it, a size, words on it."""
+"""A frame as an 8-bit picture for people: a chosen window, what lies on it, a part of it, a size, words on it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from appliance.imaging.decode import Frame
+from appliance.imaging.decode import Frame, Pixels
 from appliance.imaging.grayscale import Grayscale
+from appliance.imaging.marks import OVERLAY, PADDING, SHUTTER, marks, shutter_grey
 from appliance.imaging.spacing import pixel_aspect
 from appliance.imaging.voi import Window
 
 MAX_SIDE = 8192
 _MARGIN = 0.012  # of the longer side
 _FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf")
+_OVERLAY_COLOUR = (255, 204, 51)
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,38 @@ class Region:
     height: int
 
 
-def picture(frame: Frame, *, window: Window | None = None, region: Region | None = None) -> Image.Image:
-    """The frame, or a region of it, with square pixels at its full size; `window` in place of its own choice."""
-    if frame.is_colour:
-        image = Image.fromarray(np.ascontiguousarray(frame.pixels))
-    else:
-        pipeline = Grayscale.of(frame.header, frame.pixels)
+def picture(
+    frame: Frame, number: int = 1, *, window: Window | None = None, region: Region | None = None
+) -> Image.Image:
+    """Frame `number`, or a region of it, with square pixels at its full size; `window` in place of its own choice."""
+    pixels = frame.pixels
+    if not frame.is_colour:
+        pipeline = Grayscale.of(frame.header, pixels)
         if window is not None:
             pipeline = replace(pipeline, voi=(window,))
-        image = Image.fromarray(pipeline.render(frame.pixels))
+        pixels = pipeline.render(pixels)
+    image = Image.fromarray(marked(pixels, frame, number))
     if region is not None:
         image = image.crop((region.left, region.top, region.left + region.width, region.top + region.height))
     return squared(image, pixel_aspect(frame.header))
+
+
+def marked(pixels: Pixels, frame: Frame, number: int, *, overlays: bool = True, shutters: bool = True) -> Pixels:
+    """8-bit greys or RGB of frame `number` under padding, shutters and overlays, as the light table draws them.
+
+    In colour where an overlay lies on it (webui/viewer/src/shader.ts).
+    """
+    flags = marks(frame, number)
+    if flags is None:
+        return np.ascontiguousarray(pixels)
+    overlay = (flags & OVERLAY > 0) & overlays
+    made = np.stack([pixels] * 3, axis=-1) if overlay.any() and pixels.ndim == 2 else pixels.copy()
+    made[flags & PADDING > 0] = 0
+    if shutters:
+        made[flags & SHUTTER > 0] = round(shutter_grey(frame.header) * 255)
+    if overlay.any():
+        made[overlay] = _OVERLAY_COLOUR
+    return made
 
 
 def squared(image: Image.Image, aspect: float) -> Image.Image:

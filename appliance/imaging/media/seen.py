@@ -9,13 +9,11 @@ from PIL import Image, ImageDraw
 
 from appliance.imaging.decode import Frame, Pixels
 from appliance.imaging.grayscale import Grayscale
-from appliance.imaging.marks import OVERLAY, PADDING, SHUTTER, marks, shutter_grey
 from appliance.imaging.media.look import AS_RECEIVED, Figure, Look, Point
-from appliance.imaging.shown import font, squared
+from appliance.imaging.shown import font, marked, squared
 from appliance.imaging.spacing import pixel_aspect
 from appliance.imaging.turning import turned
 
-_OVERLAY_COLOUR = (255, 204, 51)
 _LINE_COLOUR = (255, 215, 94)
 _WORDS_COLOUR, _LEADER_COLOUR, _GROUND = (255, 243, 201), (190, 190, 190), (0, 0, 0)
 Colour = tuple[int, int, int]
@@ -25,7 +23,8 @@ Place = tuple[float, float, float, float]
 def seen(frame: Frame, look: Look = AS_RECEIVED, number: int = 1) -> Image.Image:
     """The whole of frame `number` with square pixels at its full size; in colour only where something on it is."""
     rows, columns = frame.pixels.shape[:2]
-    image = squared(Image.fromarray(_marked(_plain(frame, look), frame, look, number)), pixel_aspect(frame.header))
+    pixels = marked(_plain(frame, look), frame, number, overlays=look.overlays, shutters=look.shutters)
+    image = squared(Image.fromarray(pixels), pixel_aspect(frame.header))
     upright = image.size
     image = Image.fromarray(np.ascontiguousarray(turned(np.asarray(image), look.rules)))
     if not look.figures:
@@ -44,21 +43,6 @@ def _plain(frame: Frame, look: Look) -> Pixels:
     if look.invert is not None:
         pipeline = replace(pipeline, invert=look.invert)
     return pipeline.render(frame.pixels, look.choice if 0 <= look.choice < len(pipeline.voi) else 0)
-
-
-def _marked(pixels: Pixels, frame: Frame, look: Look, number: int) -> Pixels:
-    """With padding, shutters and overlays as the light table draws them (webui/viewer/src/shader.ts)."""
-    flags = marks(frame, number)
-    if flags is None:
-        return np.ascontiguousarray(pixels)
-    overlay = (flags & OVERLAY > 0) & look.overlays
-    made = np.stack([pixels] * 3, axis=-1) if overlay.any() and pixels.ndim == 2 else pixels.copy()
-    made[flags & PADDING > 0] = 0
-    if look.shutters:
-        made[flags & SHUTTER > 0] = round(shutter_grey(frame.header) * 255)
-    if overlay.any():
-        made[overlay] = _OVERLAY_COLOUR
-    return made
 
 
 def _placed(point: Point, scale: tuple[float, float], size: tuple[int, int], look: Look) -> Point:
