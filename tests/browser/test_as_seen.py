@@ -18,7 +18,7 @@ from appliance.reading.presentation import presentation_state
 from tests.box import Box
 from tests.browser.light_table import choose, evaluate, key_drawing, open_study, place, shown
 from tests.conftest import SENTINEL
-from tests.geometry_phantom import TALL, phantom
+from tests.geometry_phantom import SQUARE, TALL, phantom
 from tests.pictures import small_study
 from tests.waiting import wait_for
 
@@ -100,6 +100,45 @@ def test_a_single_picture_is_printed_as_it_is_seen(page: Page, make_box: Callabl
     assert (right - left) / (high - low) == pytest.approx(ds.Rows * TALL[0] / (ds.Columns * TALL[1]), rel=0.01)
     pixels = np.asarray(image.get_bitmap().to_pil().convert("RGB")).astype(int)
     assert (pixels[..., 0] - pixels[..., 2] > 60).sum() > 300  # the measurement's line
+
+
+def _with_four_choices() -> tuple[Dataset, list[NDArray[np.float64]]]:
+    """A ramp with two windows and two VOI LUTs, all of one name as some units send them, and what each makes of it."""
+    ds = phantom(SQUARE)
+    ramp = ds.pixel_array.astype(float)
+    ds.WindowCenter, ds.WindowWidth, ds.WindowCenterWidthExplanation = [1000, 500], [2000, 400], ["NORMAL", "NORMAL"]
+    grows = np.linspace(0, 1, 2001)
+    curves = [np.sqrt(grows), 1 - grows**2]
+    ds.VOILUTSequence = [_lut(curve) for curve in curves]
+    shown = [np.clip((ramp - (center - 0.5)) / (width - 1) + 0.5, 0, 1) for center, width in ((1000, 2000), (500, 400))]
+    return ds, [255 * grey for grey in (*shown, *(curve[np.clip(ramp, 0, 2000).astype(int)] for curve in curves))]
+
+
+def _lut(curve: NDArray[np.float64]) -> Dataset:
+    item = Dataset()
+    item.LUTDescriptor, item.LUTExplanation = [len(curve), 0, 16], "NORMAL"
+    item.add_new("LUTData", "OW", np.round(curve * 65535).astype("<u2").tobytes())
+    return item
+
+
+def test_each_of_the_file_s_own_windows_and_curves_is_saved(
+    page: Page, make_box: Callable[..., Box], tmp_path: Path
+) -> None:
+    """The next one by its key, also where all have one name; on the page to print too."""
+    ds, choices = _with_four_choices()
+    open_study(page, make_box, [ds], tmp_path / "files")
+    rows, columns = choices[0].shape
+    middle = slice(rows // 4, rows // 2), slice(columns // 4, 3 * columns // 4)
+    for number, expected in enumerate(choices):
+        if number:
+            key_drawing(page)
+            page.keyboard.press("w")
+        assert np.abs(_colours(_saved(page, "png"))[middle][..., 0] - expected[middle]).max() <= 1, number
+        document = pypdfium2.PdfDocument(_saved(page, "pdf"))
+        image = next(one for one in document[0].get_objects() if one.type == 3)
+        printed = np.asarray(image.get_bitmap().to_pil().convert("L").resize((columns, rows))).astype(float)
+        off = [np.abs(printed - other)[middle].mean() for other in choices]
+        assert off[number] < 3 and sorted(off)[1] > 10, (number, off)
 
 
 def test_a_copy_that_cannot_be_made_says_why(page: Page, make_box: Callable[..., Box], tmp_path: Path) -> None:

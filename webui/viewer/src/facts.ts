@@ -51,6 +51,18 @@ export function isTable(lut: object): lut is Table {
   return "values" in lut;
 }
 
+/** Whether two choices show the same: units name several alike, so that the name alone says too little. */
+export function sameVoi(one: Voi | undefined, other: Voi | undefined): boolean {
+  if (!one || !other || one.label !== other.label) return false;
+  if (!isTable(one) || !isTable(other)) return !isTable(one) && !isTable(other) && one.center === other.center && one.width === other.width && one.function === other.function;
+  return one.first === other.first && one.values.length === other.values.length && one.values.every((value, index) => value === other.values[index]);
+}
+
+/** Which of a frame's choices is in use, of equal ones the last; -1 where none is, as after the mouse moved the window. */
+export function choiceOf(facts: Facts | undefined, voi: Voi | undefined): number {
+  return (facts?.voi ?? []).reduce((found, one, index) => (sameVoi(one, voi) ? index : found), -1);
+}
+
 /** The stored values of one frame, row by row; RGBA of 8 bits where `colour`. */
 export interface Stored {
   readonly data: Samples;

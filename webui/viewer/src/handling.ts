@@ -1,4 +1,5 @@
 // The tools and commands that every viewer has: window, move, zoom, frames, turn, mirror.
+import { choiceOf } from "./facts";
 import type { LightTable } from "./table";
 import type { Command, Tool } from "./tool";
 import type { Viewport } from "./viewport";
@@ -84,7 +85,6 @@ export function installHandling(table: LightTable): void {
 function nextVoi(viewport: Viewport): void {
   const choices = viewport.facts?.voi ?? [];
   if (!choices.length) return;
-  const now = choices.findIndex((voi) => voi.label === viewport.appearance.voi?.label);
-  const next = choices[(now + 1) % choices.length];
+  const next = choices[(choiceOf(viewport.facts, viewport.appearance.voi) + 1) % choices.length];
   if (next) viewport.setAppearance({ voi: { ...next } });
 }

@@ -1,7 +1,7 @@
 // Commands that give the picture of a viewport away as a file, as it is seen there.
 import { _ } from "../../static/js/words.js";
 import { addressOf } from "./address";
-import { isTable } from "./facts";
+import { choiceOf } from "./facts";
 import type { Bench } from "./measure/bench";
 import { csrfToken } from "./measure/keeping";
 import { toDisplayed } from "./measure/views";
@@ -44,9 +44,8 @@ function seen(viewport: Viewport, bench: Bench): object | undefined {
   const view = toDisplayed(viewport);
   if (!view) return undefined;
   const { voi, overlays, shutters } = viewport.appearance;
-  const choice = voi && isTable(voi) ? (viewport.facts?.voi ?? []).findIndex((one) => isTable(one) && one.label === voi.label) : 0;
   const { window, invert, rotation, flipped } = view;
-  return { window, invert, rotation, flipped, overlays, shutters, choice: Math.max(0, choice), graphics: bench.overlay(viewport).seen };
+  return { window, invert, rotation, flipped, overlays, shutters, choice: Math.max(0, choiceOf(viewport.facts, voi)), graphics: bench.overlay(viewport).seen };
 }
 
 function give(file: Blob, name: string): void {

@@ -1,6 +1,6 @@
 import { _ } from "../../static/js/words.js";
 import { affine, apply, invert, turnedSize, type Affine, type Placement, type Point } from "./geometry";
-import { isTable, modalityValue, type Facts, type Frame, type Stored, type Voi } from "./facts";
+import { isTable, modalityValue, sameVoi, type Facts, type Frame, type Stored, type Voi } from "./facts";
 import type { Picture, Slice } from "./pictures";
 import type { Renderer } from "./renderer";
 import type { PictureSource } from "./source";
@@ -151,7 +151,7 @@ export class Viewport extends EventTarget {
       this.look = asGiven(frame.facts);
       this.place = { ...this.place, rotation: 0, flipped: false };
       this.fitted = true;
-    } else if (before && same(this.look.voi, before.facts.voi?.[0])) {
+    } else if (before && sameVoi(this.look.voi, before.facts.voi?.[0])) {
       this.look = { ...this.look, voi: copy(frame.facts.voi?.[0]) }; // each frame as it is given, until someone chose
     }
     this.resized();
@@ -377,9 +377,4 @@ function asGiven(facts: Facts | undefined): Appearance {
 
 function copy(voi: Voi | undefined): Voi | undefined {
   return voi && { ...voi };
-}
-
-function same(one: Voi | undefined, other: Voi | undefined): boolean {
-  if (!one || !other || isTable(one) || isTable(other)) return isTable(one ?? {}) && isTable(other ?? {}) && one?.label === other?.label;
-  return one.center === other.center && one.width === other.width && one.function === other.function;
 }
