@@ -27,7 +27,7 @@ BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 MEAN, MOST = 1.0, 2.0
 # Pictures that may differ by more, and why
 REASONS = {
-    "fuji_cr_leg_jpeg_ext.dcm": "lossy values beyond BitsStored: dcmtk and GDCM wrap them to black, here they stay white",
+    "fuji_cr_leg_jpeg_ext.dcm": "lossy values beyond BitsStored: dcmtk and GDCM wrap to black, here they are white",
 }
 # Pictures that another decoder does not read; they are drawn all the same
 UNREAD = {

@@ -44,9 +44,15 @@ async function refresh(part, whenReplaced) {
   if (withoutTokens(same) === withoutTokens(fresh)) return;
   if (needsReload(part, fresh.content)) return void location.reload();
   if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
-  const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const focused = part.contains(document.activeElement) ? nameOf(document.activeElement) : null;
   part.replaceChildren(...fresh.content.childNodes);
-  if (focused) [...part.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+  if (focused) [...part.querySelectorAll("a, button, summary")].find((one) => nameOf(one) === focused)?.focus();
+}
+
+// By what a control is found again in a part that was replaced, so that keys go on where they were.
+function nameOf(control) {
+  const form = control.form?.getAttribute("action") ?? "";
+  return [control.tagName, control.getAttribute("href") ?? "", form, control.name ?? "", control.value ?? "", control.textContent.trim()].join(" ");
 }
 
 // New pictures belong on the light table, which is drawn by the server.

@@ -228,7 +228,9 @@ export class LightTable extends EventTarget {
   }
 
   private key(event: KeyboardEvent): void {
-    if ((event.target as Element).closest("input, textarea, select")) return;
+    const target = event.target as Element;
+    if (target.closest("input, textarea, select")) return;
+    if ((event.key === "Enter" || event.key === " ") && target.closest("button, a, summary")) return; // it presses them
     if (event.metaKey || event.altKey) return;
     if (this.tool.pressed?.(event, this.active)) return event.preventDefault();
     if (event.key === "Escape") this.tool.cancel?.();

@@ -33,7 +33,11 @@ export class Toolbar {
   }
 
   addTool(tool: Tool, place: ButtonPlace): void {
-    this.add(tool, place, () => this.table.choose(tool.id), () => this.table.tool === tool);
+    const choose = (): void => {
+      this.table.choose(tool.id);
+      this.table.active.element.focus({ preventScroll: true }); // its keys work at once
+    };
+    this.add(tool, place, choose, () => this.table.tool === tool);
   }
 
   addCommand(command: Command, place: ButtonPlace): void {
@@ -99,7 +103,7 @@ export class Toolbar {
   private walk(event: KeyboardEvent): void {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    const buttons = [...this.element.querySelectorAll<HTMLButtonElement>("button")].filter((b) => b.offsetParent);
+    const buttons = [...this.element.querySelectorAll<HTMLButtonElement>("button")].filter((b) => b.getClientRects().length > 0);
     const now = buttons.indexOf(document.activeElement as HTMLButtonElement);
     buttons[(now + step + buttons.length) % buttons.length]?.focus();
     event.preventDefault();

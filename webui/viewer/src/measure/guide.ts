@@ -82,8 +82,11 @@ export class Guide {
   private fill(definition: Definition, ...content: Node[]): void {
     const title = document.createElement("h3");
     title.textContent = _(definition.label);
+    const held = this.element.contains(document.activeElement) ? document.activeElement?.textContent : undefined;
     this.element.replaceChildren(title, ...content);
     this.element.hidden = false;
+    const enabled = [...this.element.querySelectorAll<HTMLButtonElement>("button:enabled")];
+    if (held !== undefined) (enabled.find(({ textContent }) => textContent === held) ?? enabled[0])?.focus();
   }
 }
 

@@ -200,7 +200,7 @@ export class PlacingTool implements Tool {
     const count = this.now?.points.length ?? 0;
     if (!stepAt(this.definition, count)) return;
     this.bench.guide.showStep(this.definition, count, {
-      done: () => this.finish(),
+      done: () => (this.finish(), this.toPicture()),
       back: () => this.back(),
       cancel: () => this.leave(this.bench.table),
     });
@@ -209,6 +209,12 @@ export class PlacingTool implements Tool {
   private leave(table: LightTable): void {
     if (this.now?.points.length) this.cancel();
     else table.choose("window");
+    this.toPicture();
+  }
+
+  /** The keys go on in the picture, for the guide's button may be gone. */
+  private toPicture(): void {
+    if (!this.asking) this.bench.table.active.element.focus({ preventScroll: true });
   }
 }
 
