@@ -112,10 +112,10 @@ def test_a_power_cut_after_the_proof_is_no_return(box: Device) -> None:
 
 
 def test_a_proven_slot_is_not_restarted_whatever_is_wrong(box: Device) -> None:
-    """Notes that cannot be read, a boot choice that is gone: the box goes on."""
+    """Notes that cannot be read, which bar no later update, and a boot choice that is gone: the box goes on."""
     asked = box.bin / "asked"
     asked.unlink(missing_ok=True)
-    act(box, f"echo nonsense > {UPDATES}/trial.json; /usr/lib/bucky/trial {UPDATES}")
+    act(box, f"echo nonsense > {UPDATES}/trial.json; /usr/lib/bucky/trial {UPDATES} && test ! -e {UPDATES}/trial.json")
     act(box, f"rm {CHOICE}; /usr/lib/bucky/trial {UPDATES}")
     assert not asked.exists()
 
