@@ -6,12 +6,11 @@ import mimetypes
 import threading
 import time
 from collections.abc import Callable
-from http.cookiejar import DefaultCookiePolicy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
 
-import requests
+import urllib3
 
 _CHUNK_BYTES = 16 * 1024
 _CATCHES_UP_S = 0.03
@@ -49,8 +48,7 @@ class Stage:
 
     def __init__(self, box_url: str, *, line: Line, token: str = "", files: "Files | None" = None) -> None:
         self.application_bytes = 0
-        self._box = requests.Session()
-        self._box.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._box = urllib3.PoolManager(maxsize=16)
         stage = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -90,15 +88,15 @@ class Stage:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         data = asked.rfile.read(int(asked.headers.get("Content-Length") or 0))
-        options = {"headers": headers, "data": data, "stream": True, "timeout": 60, "allow_redirects": False}
+        options = {"headers": headers, "body": data, "timeout": 60, "redirect": False, "decode_content": False}
         answer = self._box.request(asked.command, box_url + asked.path, **options)
-        body = answer.raw.read(decode_content=False)
+        body = answer.data
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _NOT_FORWARDED}
         if "Content-Encoding" in answer.headers:
             kept["Content-Encoding"] = answer.headers["Content-Encoding"]
         if "Location" in kept:
             kept["Location"] = kept["Location"].replace(box_url, self.url)
-        return answer.status_code, kept, body
+        return answer.status, kept, body
 
     def close(self) -> None:
         """Serve no more."""

@@ -32,6 +32,8 @@ self.addEventListener("message", async ({ data }: MessageEvent<Order>) => {
   }
 });
 
+self.postMessage({ ready: true });
+
 function start(module: WebAssembly.Module): Promise<OpenJph> {
   return openJph({
     instantiateWasm: (imports, done) => {

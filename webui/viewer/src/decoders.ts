@@ -15,6 +15,13 @@ export interface Decoding {
   end(): void;
 }
 
+interface Answer {
+  readonly id: number;
+  readonly frame?: Frame;
+  /** Said once and alone: the worker has been read and hears. */
+  readonly ready?: true;
+}
+
 interface Waiting {
   resolve(frame: Frame): void;
   reject(error: Error): void;
@@ -22,12 +29,16 @@ interface Waiting {
 
 /** Workers that unpack frames, so that the page never stands still. */
 export class Decoders {
+  /** When a worker hears, or none ever will. */
+  readonly ready: Promise<void>;
+  private started!: () => void;
   private readonly workers: { worker: Worker; busy: number }[] = [];
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
   private broken = false;
 
   constructor(private readonly scripts: URL) {
+    this.ready = new Promise((resolve) => (this.started = resolve));
     const count = Math.max(1, Math.min(MOST_WORKERS, (navigator.hardwareConcurrency || 2) - 1));
     for (let i = 0; i < count; i++) this.start();
     compiled(new URL(wasm, scripts)).then(
@@ -51,7 +62,8 @@ export class Decoders {
 
   private start(): void {
     const worker = new Worker(new URL("decoder.js", this.scripts), { type: "module" });
-    worker.addEventListener("message", ({ data: { id, frame } }: MessageEvent<{ id: number; frame?: Frame }>) => {
+    worker.addEventListener("message", ({ data: { id, frame, ready } }: MessageEvent<Answer>) => {
+      if (ready) return this.started();
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
       if (frame) waiting?.resolve(frame);
@@ -63,6 +75,7 @@ export class Decoders {
 
   private fail(): void {
     this.broken = true;
+    this.started();
     for (const { reject } of this.waiting.values()) reject(new Error(_("The picture cannot be unpacked in this browser.")));
     this.waiting.clear();
   }

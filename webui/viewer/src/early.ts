@@ -1,7 +1,7 @@
 // The first script of the page, a plain one: workers start and the first frame comes while the page is still being read.
 import { PictureSource } from "./source";
 
-/** How long the rest of the page waits for the first picture. */
+/** How long the page waits for the worker, and the rest of it for the first picture. */
 const PATIENCE_MS = 1000;
 
 const script = document.currentScript as HTMLScriptElement;
@@ -13,10 +13,14 @@ Object.assign(window, { pictureSource: source });
 // Until a page is loaded, the browser turns its waiting sign and draws the window anew with it, sixty times a second: without
 // a graphics card that takes the processor away from the picture. What is imported here does not prolong it.
 addEventListener("DOMContentLoaded", async () => {
-  const shown = import(new URL("light-table.js", script.src).href).then(() => picture, console.error).then(painted);
-  await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  await patiently(source.unpacking); // what was sent to a worker is given to it when this thread is free
+  await patiently(import(new URL("light-table.js", script.src).href).then(() => picture, console.error).then(painted));
   for (const address of later?.split(" ") ?? []) import(address).catch(console.error);
 });
+
+function patiently(event: Promise<unknown>): Promise<unknown> {
+  return Promise.race([event, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+}
 
 /** What was drawn just now is on the screen. */
 function painted(): Promise<unknown> {

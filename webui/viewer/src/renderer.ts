@@ -9,6 +9,8 @@ import type { Appearance } from "./viewport";
 export const MAX_TEXTURE_BYTES = 256 * 2 ** 20;
 
 const UNITS = ["stored", "modalityTable", "voiTable", "marks"];
+/** What most radiographs are drawn with when they are first seen. */
+const USUAL: Variant = { samples: "unsigned", sampling: "mean", modality: "rescale", voi: "LINEAR", marks: false, sharpen: false };
 /** Closer than this to 1, a canvas pixel is one image pixel and no more. */
 const ROUGHLY = 0.001;
 const NO_WEBGL = _("This browser cannot show full pictures (WebGL 2 is missing). Use a current browser.");
@@ -20,7 +22,7 @@ interface Program {
 
 /**
  * One WebGL2 context for the page; it draws every picture in turn, because browsers allow only a few contexts. It is made
- * when first something is drawn: until then the processor is wanted for unpacking.
+ * when first something is drawn, or a little before.
  */
 export class Renderer extends EventTarget {
   readonly canvas = document.createElement("canvas");
@@ -46,6 +48,18 @@ export class Renderer extends EventTarget {
     this.context ??= this.canvas.getContext("webgl2", { antialias: false, alpha: false, preserveDrawingBuffer: true }) ?? undefined;
     if (!this.context) throw new Error(NO_WEBGL);
     return this.context;
+  }
+
+  /** Have the graphics driver awake and the usual program built while the first pixels are on their way. */
+  prepare(): void {
+    if (this.context) return;
+    try {
+      this.use(USUAL);
+      this.bind("stored", this.emptyTexture());
+      this.gl.drawArrays(this.gl.TRIANGLES, 0, 3); // some drivers build a program only now
+    } catch {
+      // said when there is something to draw
+    }
   }
 
   /** Draw at `width` x `height` canvas pixels, `place` from image to canvas; the result is in `canvas`. */

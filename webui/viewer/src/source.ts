@@ -35,6 +35,11 @@ export class PictureSource {
     this.decoders = new Decoders(scripts);
   }
 
+  /** When what is on its way is being unpacked, or never will be. */
+  get unpacking(): Promise<void> {
+    return this.decoders.ready;
+  }
+
   /** A frame that is already here. */
   kept({ picture, frame }: Wanted): Frame | undefined {
     return this.cache.get(key({ picture, frame }));

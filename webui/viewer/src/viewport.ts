@@ -119,6 +119,7 @@ export class Viewport extends EventTarget {
     if (picture.refusal) return this.refuse(picture);
     try {
       const kept = this.source.kept(wanted);
+      if (!kept) setTimeout(() => this.renderer.prepare()); // after the preview is on the screen
       const found = kept ?? (await this.source.load(wanted, (share) => this.progress(wanted, share)));
       if (this.wanted === wanted) this.present(wanted, found);
     } catch (error) {
