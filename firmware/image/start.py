@@ -41,8 +41,7 @@ class Packages(NamedTuple):
 
 def lay_slot(folder: Path, packages: Packages, initramfs: Path) -> None:
     """What a slot's boot partition holds: the same for each way to start, so that one bundle serves all boxes."""
-    _lay_board(folder, packages)
-    shutil.copy(BOOT / "config.txt", folder)
+    _lay_board(folder, packages, BOOT)
     shutil.copy(packages.kernel, folder / "vmlinuz")
     shutil.copy(initramfs, folder / "initramfs")
 
@@ -52,8 +51,7 @@ def lay_cfg(folder: Path, packages: Packages) -> None:
     if knows_tryboot(packages.kernel):
         shutil.copy(BOOT / "autoboot.txt", folder)
         return
-    _lay_board(folder, packages)
-    shutil.copy(BOOT / "uboot/config.txt", folder)
+    _lay_board(folder, packages, BOOT / "uboot")
     shutil.copy(packages.uboot / "usr/lib/u-boot/rpi_arm64/u-boot.bin", folder)
     lay_commands(folder)
 
@@ -64,12 +62,13 @@ def lay_commands(folder: Path) -> None:
     (folder / "boot.scr").write_bytes(script((BOOT / "uboot/boot.cmd").read_bytes()))
 
 
-def _lay_board(folder: Path, packages: Packages) -> None:
+def _lay_board(folder: Path, packages: Packages, told: Path) -> None:
     for name in _START:
         shutil.copy(packages.firmware / "usr/lib/raspi-firmware" / name, folder)
     for name in _BOARDS:
         shutil.copy(next(packages.linux.glob(f"usr/lib/linux-image-*/broadcom/{name}")), folder)
-    shutil.copy(BOOT / "cmdline.txt", folder)
+    for name in ("config.txt", "cmdline.txt"):
+        shutil.copy(told / name, folder)
 
 
 def knows_tryboot(kernel: Path) -> bool:

@@ -146,6 +146,7 @@ def test_a_kernel_without_tryboot_is_started_by_u_boot(tmp_path: Path, kernel: b
     config = dict(line.split("=") for line in (tmp_path / "cfg/config.txt").read_text().splitlines() if "=" in line)
     assert (tmp_path / "cfg" / config["kernel"]).read_text() == "usr/lib/u-boot/rpi_arm64/u-boot.bin"
     assert config["arm_64bit"] == "1"
+    assert "bucky.key=tpm" in (tmp_path / "cfg/cmdline.txt").read_text().split()  # no other source on such a kernel
     (tmp_path / "initramfs").write_text("packed")
     start.lay_slot(tmp_path / "slot", packages, tmp_path / "initramfs")
     assert (tmp_path / "slot/vmlinuz").read_bytes() == kernel

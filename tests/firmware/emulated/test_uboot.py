@@ -5,6 +5,7 @@ starts the very u-boot.bin that the image holds: Debian builds one for the Pi 3 
 program of five instructions that tells the serial line its name and waits for the plug to be pulled.
 """
 
+import socket
 import struct
 import subprocess
 import threading
@@ -26,6 +27,8 @@ WAIT_S = 600.0
 _SMALL = [Partition(part.name, min(part.size, 16 * MIB), part.kind) for part in LAYOUT]
 _CARD = 128 * MIB  # the emulated card's size is a power of two
 _SERIAL = {"virt": 0x0900, "raspi3b": 0x3F20}  # upper half of the address of the first serial line
+_TREE = {"virt": 0x4740_0000, "raspi3b": 0x0708_0000}  # where the script puts the device tree: its $tree
+_TREE_BYTES = 0x1_0000
 _RASPI3 = "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb"
 
 
@@ -72,6 +75,7 @@ class Console:
             file.truncate(_CARD)
         (folder / "cmdline").write_text("bucky.start=u-boot\n")
         self.said = ""
+        self.tree = folder / "given.dtb"  # what the kernel of the last start was given
 
     def choice(self, *arguments: str) -> str:
         """One act of boot-choice on the partition of this disk, as of a system that U-Boot started."""
@@ -103,7 +107,10 @@ class Console:
         self.said = ""
         drive = f"format=raw,file={self.disk}{'' if writable else ',readonly=on'}"
         process = subprocess.Popen(
-            ["qemu-system-aarch64", "-M", self._machine.name, "-display", "none", *self._drive(drive)],
+            [
+                *("qemu-system-aarch64", "-M", self._machine.name, "-display", "none", *self._drive(drive)),
+                *("-monitor", f"unix:{self._monitor},server=on,wait=off"),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )
@@ -111,6 +118,7 @@ class Console:
         reader.start()
         try:
             wait_for(lambda: self.said.rstrip()[-1:] in set("AB") and "Starting kernel" in self.said, WAIT_S, self.said)
+            self._keep_tree()
         finally:
             process.kill()
             process.wait()
@@ -118,6 +126,17 @@ class Console:
         named = self.said.split("bucky: slot ")[-1][0]
         assert self.said.rstrip()[-1] == named
         return named
+
+    def _keep_tree(self) -> None:
+        """Ask the emulator for the device tree in the machine's memory."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self._monitor))
+            line.sendall(f'pmemsave {_TREE[self._machine.name]} {_TREE_BYTES} "{self.tree}"\n'.encode())
+            wait_for(lambda: self.tree.exists() and self.tree.stat().st_size == _TREE_BYTES, 10, "the device tree")
+
+    @property
+    def _monitor(self) -> Path:
+        return self.disk.with_name("monitor")
 
     def _drive(self, drive: str) -> list[str]:
         if self._machine.name == "raspi3b":
@@ -206,3 +225,21 @@ def test_a_trial_that_cannot_be_noted_is_not_begun(console: Console) -> None:
     console.choice("set-primary", "B")
     assert [console.started(writable=False) for _ in range(2)] == ["A", "A"]
     assert console.started() == "B"
+
+
+@pytest.mark.parametrize("machine", ["raspi3b"], indirect=True)
+def test_the_kernel_is_told_of_a_tpm_on_the_boards_spi(console: Console) -> None:
+    """Debian's device trees name none; the pins are those of the bus."""
+    need("fdtget")
+    console.started()
+
+    def told(path: str, name: str, kind: str = "s") -> str:
+        asked = ["fdtget", "-t", kind, str(console.tree), path, name]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+    bus = "/soc/spi@7e204000"
+    assert told(f"{bus}/tpm@1", "compatible") == "infineon,slb9670 tcg,tpm_tis-spi"
+    assert [told(f"{bus}/tpm@1", name, "u") for name in ("reg", "spi-max-frequency")] == ["1", "32000000"]
+    assert (told(bus, "status"), told(bus, "pinctrl-names")) == ("okay", "default")
+    assert told(bus, "pinctrl-0", "u") == told("/soc/gpio@7e200000/spi0-gpio7", "phandle", "u")
+    assert "bucky.slot=A" in told("/chosen", "bootargs")

@@ -35,6 +35,18 @@ fdt addr ${fdtcontroladdr}
 fdt get value given /chosen bootargs
 fdt move ${fdtcontroladdr} ${tree}
 fdt resize 0x4000
+# a TPM 2.0 on the second select line of the first SPI bus (GPIO 7 to 11), where boards for the Pi have it: Debian's trees
+# name none
+setenv spi /soc/spi@7e204000
+if fdt get value pins /soc/gpio@7e200000/spi0-gpio7 phandle; then
+    fdt set ${spi} pinctrl-names default
+    fdt set ${spi} pinctrl-0 <${pins}>
+    fdt set ${spi} status okay
+    fdt mknode ${spi} tpm@1
+    fdt set ${spi}/tpm@1 compatible infineon,slb9670 tcg,tpm_tis-spi
+    fdt set ${spi}/tpm@1 reg <1>
+    fdt set ${spi}/tpm@1 spi-max-frequency <32000000>
+fi
 for slot in ${slots}; do
     echo "bucky: slot ${slot}"
     if test "${slot}" = "A"; then setenv bootpart 2; else setenv bootpart 3; fi
