@@ -57,25 +57,25 @@ def make_thumbnail(path: Path, longest_side: int = THUMBNAIL_SIDE) -> bytes:
 
 def render(frame: Frame, longest_side: int) -> Image.Image:
     """A frame as an 8-bit picture with square pixels, halved while its longest side is at least twice what is asked."""
-    if frame.is_colour:
-        image = Image.fromarray(np.ascontiguousarray(frame.pixels))
-    else:
-        pipeline = Grayscale.of(frame.header, frame.pixels)
-        image = Image.fromarray(_covered(frame, pipeline.render(_halved(frame.pixels, longest_side))))
+    pixels = frame.pixels
+    if not frame.is_colour:
+        pixels = Grayscale.of(frame.header, pixels).render(_halved(pixels, longest_side))
+    image = Image.fromarray(_covered(frame, pixels))
     size = _square(image.size, pixel_aspect(frame.header), longest_side)
     return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
 
 
-def _covered(frame: Frame, grey: Pixels) -> Pixels:
+def _covered(frame: Frame, pixels: Pixels) -> Pixels:
     """Shutters and padding over a reduced picture, as the viewer draws them; overlays are left to the viewer."""
     flags = marks(frame)
     if flags is None:
-        return grey
-    step = flags.shape[0] // grey.shape[0]
-    reduced = flags[::step, ::step][: grey.shape[0], : grey.shape[1]]
-    grey[(reduced & PADDING) != 0] = 0
-    grey[(reduced & SHUTTER) != 0] = round(255 * shutter_grey(frame.header))
-    return grey
+        return np.ascontiguousarray(pixels)
+    step = flags.shape[0] // pixels.shape[0]
+    reduced = flags[::step, ::step][: pixels.shape[0], : pixels.shape[1]]
+    covered = pixels.copy()
+    covered[(reduced & PADDING) != 0] = 0
+    covered[(reduced & SHUTTER) != 0] = round(255 * shutter_grey(frame.header))
+    return covered
 
 
 def _square(size: tuple[int, int], aspect: float, longest_side: int) -> tuple[int, int]:

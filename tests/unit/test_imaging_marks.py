@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from appliance.imaging.decode import decode_frame
 from appliance.imaging.marks import OVERLAY, PADDING, SHUTTER, marks, shutter_grey
 from appliance.imaging.picture import make_packet, read_packet
+from appliance.imaging.preview import render
 from tests.unit.test_imaging_files import BIG, LITTLE, header, native, write
 
 ROWS, COLUMNS = 6, 8
@@ -135,3 +136,21 @@ def test_marks_travel_in_the_packet(tmp_path: Path) -> None:
     assert np.argwhere(parts["marks"]).tolist() == [[1, 1]]
     assert np.array_equal(parts["pixels"], picture())
     assert (head["rows"], head["columns"]) == (ROWS, COLUMNS)
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3)], ids=["grey", "colour"])
+def test_a_preview_is_covered_too_and_the_frame_is_not_changed(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """What a shutter hides, such as a name in the picture, is in no list."""
+    shutter = {
+        "ShutterShape": "RECTANGULAR",
+        "ShutterPresentationValue": 0,
+        "ShutterLeftVerticalEdge": 11,
+        "ShutterRightVerticalEdge": 60,
+        "ShutterUpperHorizontalEdge": 1,
+        "ShutterLowerHorizontalEdge": 40,
+    }
+    pixels = np.full(shape, 200, np.uint8)
+    frame = decode_frame(native(tmp_path / "a.dcm", pixels, 8, **shutter, WindowCenter=128, WindowWidth=256))
+    shown = np.asarray(render(frame, 1000))
+    assert not shown[:, :9].any() and (shown[:, 11:] == 200).all()
+    assert np.array_equal(frame.pixels, pixels)
