@@ -81,7 +81,7 @@ export class Decoders {
   }
 }
 
-/** The codec, compiled once for all workers; its bytes are on the way since the page began. */
+/** The codec, compiled once for all workers. */
 async function compiled(address: URL): Promise<WebAssembly.Module> {
   const answer = await fetch(address);
   return WebAssembly.compile(await answer.arrayBuffer());
