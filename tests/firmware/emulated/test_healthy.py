@@ -11,7 +11,7 @@ from tests.firmware.emulated.outside import kept, phantoms, store, wait_until_he
 def test_a_flashed_disk_boots_to_a_healthy_box(board: Board) -> None:
     """First boot included: the disk grows, the data partition is encrypted, identity and code are made."""
     assert "crypto_LUKS" in board.run("blkid -p /dev/disk/by-partlabel/data")
-    size = int(board.run("cat /sys/class/block/vda6/size")) // 2048
+    size = int(board.run("blockdev --getsize64 /dev/disk/by-partlabel/data")) >> 20
     assert size > 6500, f"data has {size} MiB of a disk of 8192"
     label = board.run("cat /var/lib/bucky/vendor/label.json")
     assert board.run("cat /var/lib/bucky/vendor/setup-code").strip() in label
