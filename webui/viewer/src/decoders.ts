@@ -15,12 +15,8 @@ export interface Decoding {
   end(): void;
 }
 
-interface Answer {
-  readonly id: number;
-  readonly frame?: Frame;
-  /** Said once and alone: the worker has been read and hears. */
-  readonly ready?: true;
-}
+/** Once, that the worker has been read and hears; then a frame, or none where its bytes make no picture. */
+type Answer = { readonly ready: true } | { readonly id: number; readonly frame?: Frame };
 
 interface Waiting {
   resolve(frame: Frame): void;
@@ -62,8 +58,9 @@ export class Decoders {
 
   private start(): void {
     const worker = new Worker(new URL("decoder.js", this.scripts), { type: "module" });
-    worker.addEventListener("message", ({ data: { id, frame, ready } }: MessageEvent<Answer>) => {
-      if (ready) return this.started();
+    worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
+      if ("ready" in data) return this.started();
+      const { id, frame } = data;
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
       if (frame) waiting?.resolve(frame);
