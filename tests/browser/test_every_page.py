@@ -1,11 +1,7 @@
-"""Every page of a box and of a reader service, by their own maps of addresses, as PC, tablet and phone show it.
-
-The pictures are kept in `tests/artefacts/pages`, to be looked at.
-"""
+"""Every page of a box and of a reader service, by their own maps of addresses, as PC, tablet and phone show it."""
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Flask
 from playwright.sync_api import Page, Response, expect
@@ -20,13 +16,13 @@ from appliance.wiring import Box as Services
 from appliance.wiring.reader import build_reader_app
 from appliance.wiring.web import build_app
 from tests.box import HOST, PASSWORD, Box
+from tests.browser.album import picture
 from tests.browser.axe import violations
 from tests.peers import Mode, Peer
 from tests.pictures import small_study
 from tests.waiting import wait_for
 from webui.services import BoxFacts
 
-PICTURES = Path(__file__).parent.parent / "artefacts" / "pages"
 SIZES = {"pc": (1024, 768), "tablet": (768, 1024), "phone": (390, 844)}
 _PARTS = "list|state|exports|thumbnail|preview|file|document.*|frames/.*|pictures/.*|bytes"
 NO_PAGE = re.compile(rf"/({_PARTS})$|\.\w+$|^/static")
@@ -85,7 +81,7 @@ def _troubles(page: Page, name: str) -> list[str]:
         beyond = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if beyond > 0:
             found.append(f"{name} on a {size} is {beyond} pixels too wide")
-        page.screenshot(path=PICTURES / f"{name}-{size}.png", full_page=True)
+        picture(page, f"{name}-{size}", whole=True)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
         found += [f"{name} in {scheme}: {line}" for line in violations(page)]
@@ -140,7 +136,6 @@ def _at_work(box: Box, peer: Peer) -> None:
 
 def test_every_page_of_the_box(page: Page, make_box: Callable[..., Box], make_peer: Callable[[Mode], Peer]) -> None:
     """No page scrolls sideways, axe-core finds nothing, and each is pictured; on a box with something of everything."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
     refused = _listen(page)
     box = make_box().start()
     page.goto(box.url)
@@ -158,7 +153,6 @@ def test_every_page_of_the_box(page: Page, make_box: Callable[..., Box], make_pe
 
 def test_every_page_of_a_reader_service(page: Page, make_box: Callable[..., Box]) -> None:
     """The same for the house and one of its clinics."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
     refused = _listen(page)
     box, reader = make_box().set_up(), make_box("reader", "reader").set_up("rita").start()
     token = reader.bucky("token", "create", "clinic", "--role", "technician")

@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 
 from appliance.phantom.unit import write
 from tests.box import PASSWORD, Box
+from tests.browser.album import picture
 from tests.browser.light_table import choose, drawings, evaluate, key_drawing, place, shown
 from tests.conftest import SENTINEL
 from tests.pictures import small_study
@@ -52,7 +53,7 @@ def test_copies_are_asked_for_made_and_saved(page: Page, make_box: Callable[...,
     with zipfile.ZipFile(medium.value.path()) as bundle:
         assert "DICOMDIR" in bundle.namelist() and "INDEX.HTM" in bundle.namelist()
         assert not any(SENTINEL.lower().encode() in bundle.read(name).lower() for name in bundle.namelist())
-    page.screenshot(path=tmp_path / "hand-over.png", full_page=True)
+    picture(page, "hand-over", whole=True)
 
 
 def test_a_print_opens_as_pdf(page: Page, make_box: Callable[..., Box], tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_reports_and_objects_without_a_picture_are_shown(
         page.get_by_text("12-lead", exact=False).or_(page.get_by_text("channels", exact=False)).first
     ).to_be_visible()
     expect(page.locator(".report .prose").first).to_be_visible()
-    page.screenshot(path=tmp_path / "reports.png", full_page=True)
+    picture(page, "reports", whole=True)
 
 
 def _picture(page: Page, ending: str) -> Image.Image:

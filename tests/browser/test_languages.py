@@ -2,20 +2,19 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from appliance.phantom.unit import send
 from tests.box import HOST, PASSWORD, Box
+from tests.browser.album import picture
 from tests.browser.axe import violations
 from tests.browser.test_every_page import SIZES, _services
 from tests.peers import Mode, Peer
 from tests.pictures import small_study
 from webui import languages
 
-PICTURES = Path(__file__).parent.parent / "artefacts" / "languages"
 ENGLISH = re.compile(r"\b(the|is|are|and|of|this|not|with|your|from|here|there|sent|picture|pictures)\b")
 SHOWN = """() => {
   const seen = (element) => element && element.checkVisibility() && !element.closest("script, style, [data-not-words]");
@@ -60,7 +59,7 @@ def _look(page: Page, name: str) -> list[str]:
         beyond = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if beyond > 0:
             troubles.append(f"{name} on a {size} is {beyond} pixels too wide")
-        page.screenshot(path=PICTURES / f"{name}-{size}.png", full_page=True)
+        picture(page, f"german-{name}-{size}", whole=True)
     page.set_viewport_size({"width": 1024, "height": 768})
     return troubles + [f"{name}: {line}" for line in violations(page)]
 
@@ -76,7 +75,6 @@ def _log_in_in_german(page: Page, url: str) -> None:
 
 def test_the_daily_way_in_german(page: Page, make_box: Callable[..., Box], make_peer: Callable[[Mode], Peer]) -> None:
     """From the log-in by the exam and the study to the case and the status."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
     box, peer = make_box().set_up(), make_peer("healthy")
     box.deliver_to("Far", peer.url, auto=False)
     _services(box).database.set_setting("language", "de")

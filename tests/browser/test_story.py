@@ -7,7 +7,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from appliance.phantom.dataset import PhantomPatient, phantom_study
 from appliance.phantom.unit import send
 from tests.box import HOST, PASSWORD, Box
+from tests.browser.album import picture
 from tests.browser.light_table import drawings, key_drawing, shown
 from tests.conftest import SENTINEL
 from tests.waiting import wait_for
@@ -22,7 +22,6 @@ from tests.waiting import wait_for
 LONG_MS = 120_000
 IDLE_LINE_S = 5.0
 CUTS = int(os.environ.get("BUCKY_STORY_CUTS", "4"))
-SHOTS = os.environ.get("BUCKY_STORY_SHOTS")  # a folder, to look at the pages
 
 
 class Cutter:
@@ -96,12 +95,6 @@ def _log_in(page: Page, url: str, name: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def _shot(page: Page, name: str) -> None:
-    if SHOTS:
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
-
-
 def _pair(make_box: Callable[..., Box]) -> tuple[Box, Box, Cutter]:
     box, reader = make_box().set_up("ann"), make_box("reader", "reader").set_up("rita").start()
     token = reader.bucky("token", "create", "Paw Clinic", "--role", "technician")
@@ -164,7 +157,7 @@ def test_exam_to_signed_report(page: Page, desk: Page, make_box: Callable[..., B
     clicks[0].click()
     page.get_by_role("button", name="Send the case").click()  # the gate holds
     expect(page.get_by_role("alert")).to_contain_text("Still to tell: Question, History, Medication")
-    _shot(page, "clinic-case-form")
+    picture(page, "clinic-case-form", whole=True)
     _fill(page)
     for click in clicks[1:]:
         click.click()
@@ -173,13 +166,13 @@ def test_exam_to_signed_report(page: Page, desk: Page, make_box: Callable[..., B
     _log_in(desk, reader.url, "rita")
     expect(desk.locator(".study").first).to_contain_text("Paw Clinic", timeout=LONG_MS)
     expect(desk.locator(".study").first).to_contain_text("Due in", timeout=LONG_MS)
-    _shot(desk, "reader-list")
+    picture(desk, "reader-list", whole=True)
     desk.locator(".study").first.click()
     desk.get_by_role("button", name="Take this case").click()
     expect(desk.get_by_label("Story")).to_contain_text("Pneumonia? Heart size?")
     expect(page.get_by_text("A radiologist is reading it")).to_be_visible(timeout=LONG_MS)
     _measure(desk)
-    _shot(desk, "reader-measured")
+    picture(desk, "reader-measured", whole=True)
     desk.get_by_text("Ask the clinic").click()
     desk.get_by_label("Question to the clinic").fill("Any fever?")
     desk.get_by_role("button", name="Send the question").click()
@@ -189,7 +182,7 @@ def test_exam_to_signed_report(page: Page, desk: Page, make_box: Callable[..., B
     question.get_by_label("Your answer").fill("39.8 since Monday.")
     question.get_by_role("button", name="Send the answer").click()
     expect(desk.get_by_text("39.8 since Monday.")).to_be_visible(timeout=LONG_MS)
-    _shot(desk, "reader-case")
+    picture(desk, "reader-case", whole=True)
     page.get_by_role("link", name="Cases").click()  # somebody does other things
     desk.get_by_label("Findings").fill("Typed and not lost")
     expect(desk.get_by_text("Saved.")).to_be_visible(timeout=LONG_MS)
@@ -203,7 +196,7 @@ def test_exam_to_signed_report(page: Page, desk: Page, make_box: Callable[..., B
     print(f"report at the clinic {took_s:.1f} s after the signature")
     assert took_s < IDLE_LINE_S * float(os.environ.get("BUCKY_SLOWNESS", "1"))
     wait_for(lambda: len(drawings(page)) == 1, 60, "the reader's measurement at the clinic")
-    _shot(page, "clinic-critical")
+    picture(page, "clinic-critical", whole=True)
     page.get_by_role("button", name="I have read it").click()
     expect(desk.get_by_text("acknowledged by the clinic", exact=True)).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_text("The report is signed").first).to_be_visible(timeout=LONG_MS)

@@ -1,9 +1,5 @@
-"""Support from afar, as both sides see it: the vendor's console and the clinic's page, in a real browser.
+"""Support from afar, as both sides see it: the vendor's console and the clinic's page, in a real browser."""
 
-BUCKY_SCREENSHOTS names a folder that keeps what was seen; `make screenshots` uses it.
-"""
-
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +12,7 @@ from appliance.phantom.unit import write
 from provisioning.fleet.tables import Staff
 from tests.box import HOST, Box
 from tests.box import PASSWORD as CLINICS
+from tests.browser.album import picture
 from tests.browser.axe import violations
 from tests.fleet import SERIAL, Service
 from tests.orthanc import Orthanc
@@ -42,14 +39,6 @@ def console(browser: Browser, service: Service) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1024, "height": 768}, ignore_https_errors=True)
     yield context.new_page()
     context.close()
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where screenshots go."""
-    folder = Path(os.environ.get("BUCKY_SCREENSHOTS") or tmp_path / "pictures")
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _log_in(console: Page, service: Service, role: str = "support") -> None:
@@ -122,7 +111,7 @@ def _let_in(clinic: Page, box: Box) -> None:
 
 
 def test_a_wrong_ae_title_is_found_diagnosed_and_mended_with_the_clinics_consent(
-    page: Page, console: Page, service: Service, make_box: Callable[..., Box], pictures: Path, tmp_path: Path
+    page: Page, console: Page, service: Service, make_box: Callable[..., Box], tmp_path: Path
 ) -> None:
     """From the list of boxes to a confirmed delivery; the clinic lets support in, sees what goes out, and ends it."""
     closed = dict.fromkeys(("DicomAlwaysAllowEcho", "DicomAlwaysAllowStore", "DicomAlwaysAllowFind"), False)
@@ -132,19 +121,19 @@ def test_a_wrong_ae_title_is_found_diagnosed_and_mended_with_the_clinics_consent
         _clinic_with_wrong_title(box, pacs, service, tmp_path / "files")
         _log_in(console, service)
         _until(console, "bad: Line to reader 1")
-        console.screenshot(path=pictures / "boxes.png")
+        picture(console, "boxes")
         assert violations(console) == []
-        _look_at_it(console, pictures)
+        _look_at_it(console)
         _let_in(page, box)
-        page.screenshot(path=pictures / "clinic-let-in.png")
-        _diagnose(console, page, box, pictures)
-        _mend(console, pictures)
+        picture(page, "clinic-let-in")
+        _diagnose(console, page, box)
+        _mend(console)
         box.wait_verified(str(small_uid(box)), ANSWER_S)
         assert len(pacs.instances()) == 1
         console.get_by_role("link", name="Boxes").click()
         _until(console, "Small Animal Practice")
         wait_for(lambda: _is_mended(console), ANSWER_S, "a list without trouble")
-        _end(page, box, pictures)
+        _end(page, box)
 
 
 def small_uid(box: Box) -> str:
@@ -159,16 +148,16 @@ def _is_mended(console: Page) -> bool:
     return not console.get_by_text("Line to reader 1").is_visible()
 
 
-def _look_at_it(console: Page, folder: Path) -> None:
+def _look_at_it(console: Page) -> None:
     """The page says what is wrong in words, and that the clinic is to be asked first."""
     console.get_by_role("link", name=SERIAL).click()
     _until(console, "The other side turns the box away")
     expect(console.get_by_text("The clinic has not let support in: the box refuses all of this")).to_be_visible()
-    console.screenshot(path=folder / "box.png", full_page=True)
+    picture(console, "box", whole=True)
     assert violations(console) == []
 
 
-def _diagnose(console: Page, clinic: Page, box: Box, folder: Path) -> None:
+def _diagnose(console: Page, clinic: Page, box: Box) -> None:
     """The network check names the trouble; figures go when the clinic has seen them."""
     _until(console, "The clinic lets support in until")
     console.get_by_role("button", name="Check the network of the box").click()
@@ -179,13 +168,13 @@ def _diagnose(console: Page, clinic: Page, box: Box, folder: Path) -> None:
     clinic.reload()
     clinic.get_by_role("link", name="Look at it and decide").click()
     expect(clinic.get_by_text('"free_bytes"')).to_be_visible()
-    clinic.screenshot(path=folder / "clinic-report.png")
+    picture(clinic, "clinic-report")
     assert violations(clinic) == []
     clinic.get_by_role("button", name="Send it to support").click()
     _until(console, "Diagnostics that the clinic released")
 
 
-def _mend(console: Page, folder: Path) -> None:
+def _mend(console: Page) -> None:
     """The right title, tried by the box and kept; then the study once more."""
     console.get_by_label("ae_title").fill(TITLE)
     console.get_by_role("button", name="Sign and send").click()
@@ -193,17 +182,17 @@ def _mend(console: Page, folder: Path) -> None:
     console.get_by_label("Name for support").fill("S-1")
     console.get_by_role("button", name="Send a study again").click()
     assert "done" in _outcome(console, "Send a study again")
-    console.screenshot(path=folder / "box-mended.png")
+    picture(console, "box-mended")
 
 
-def _end(clinic: Page, box: Box, folder: Path) -> None:
+def _end(clinic: Page, box: Box) -> None:
     """The strip is on every page while support is in; the clinic sees what was done and ends it."""
     clinic.goto(f"{box.url}/status")
     expect(clinic.locator(".let-in")).to_be_visible()
     clinic.goto(f"{box.url}/support")
     for done in ("Checked the network", "Collected figures", "Settings", "Sent a study again"):
         expect(clinic.get_by_role("cell", name=done).first).to_be_visible()
-    clinic.screenshot(path=folder / "clinic-support.png", full_page=True)
+    picture(clinic, "clinic-support", whole=True)
     assert violations(clinic) == []
     clinic.get_by_role("button", name="End now").click()
     expect(clinic.get_by_role("button", name="Let support in")).to_be_visible()
@@ -211,7 +200,7 @@ def _end(clinic: Page, box: Box, folder: Path) -> None:
 
 
 def test_the_console_shows_rollouts_and_audit_and_an_owner_replaces_a_box(
-    console: Page, service: Service, pictures: Path, tmp_path: Path
+    console: Page, service: Service, tmp_path: Path
 ) -> None:
     """A signed release is started and halted; a box that is replaced is out at once."""
     archive = tmp_path / "release.tar.gz"
@@ -223,7 +212,8 @@ def test_the_console_shows_rollouts_and_audit_and_an_owner_replaces_a_box(
     _log_in(console, service, "owner")
     console.get_by_role("link", name="Rollouts").click()
     console.get_by_role("button", name="Start with 1 %").click()
-    console.screenshot(path=pictures / "rollouts.png")
+    expect(console.get_by_role("button", name="Halt")).to_be_visible()
+    picture(console, "rollouts")
     assert violations(console) == []
     console.get_by_role("button", name="Halt").click()
     expect(console.get_by_text("halted: halted by sue")).to_be_visible()
@@ -236,12 +226,12 @@ def test_the_console_shows_rollouts_and_audit_and_an_owner_replaces_a_box(
     expect(console.get_by_text("replaced by BX-0002")).to_be_visible()
     console.get_by_role("link", name="Audit").click()
     expect(console.get_by_role("cell", name="replaced", exact=True)).to_be_visible()
-    console.screenshot(path=pictures / "audit.png")
+    picture(console, "audit")
     assert violations(console) == []
 
 
 def test_an_owner_makes_an_account_whose_person_can_log_in_and_blocks_it(
-    browser: Browser, console: Page, service: Service, pictures: Path
+    browser: Browser, console: Page, service: Service
 ) -> None:
     """The code for the authenticator is on the page once; the new person is in, and out when blocked."""
     _log_in(console, service, "owner")
@@ -262,7 +252,7 @@ def test_an_owner_makes_an_account_whose_person_can_log_in_and_blocks_it(
     expect(other.get_by_role("link", name="People")).to_have_count(0)
     console.get_by_role("button", name="Block", exact=True).click()
     expect(console.get_by_role("button", name="Unblock")).to_be_visible()
-    console.screenshot(path=pictures / "people.png")
+    picture(console, "people")
     other.reload()
     expect(other.get_by_role("button", name="Log in")).to_be_visible()
     context.close()
@@ -281,7 +271,7 @@ def _logged_out(page: Page) -> None:
 
 
 def test_a_person_of_the_vendor_changes_password_and_authenticator(
-    browser: Browser, console: Page, service: Service, pictures: Path
+    browser: Browser, console: Page, service: Service
 ) -> None:
     """Another window of theirs is out each time; a mistake is said and changes nothing."""
     secret = service.fleet.people.add("sue", "watcher", PASSWORD, who="owner")
@@ -292,7 +282,7 @@ def test_a_person_of_the_vendor_changes_password_and_authenticator(
     _type_log_in(other, service, "sue", secret)
     console.get_by_role("link", name="sue").click()
     assert violations(console) == []
-    console.screenshot(path=pictures / "account.png", full_page=True)
+    picture(console, "account", whole=True)
     for again in ("a mistaken horse", "the third horse battery"):
         form = console.get_by_label("A new password", exact=True)
         form.get_by_label("Present password").fill(PASSWORD)
