@@ -1,11 +1,11 @@
-"""The page's own files travel packed: scripts, styles and WebAssembly, each packed once."""
+"""The page's own files travel packed: scripts and styles, each packed once."""
 
 import gzip
 from functools import lru_cache
 
 from flask import Response, request
 
-_PACKED = frozenset({"text/css", "text/javascript", "application/javascript", "application/wasm", "image/svg+xml"})
+_PACKED = frozenset({"text/css", "text/javascript", "application/javascript", "image/svg+xml"})
 _LEAST_BYTES = 1024
 _LEVEL = 9
 

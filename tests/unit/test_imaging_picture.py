@@ -1,5 +1,6 @@
 """Colour, previews, and what the page's viewer is told."""
 
+import dataclasses
 import io
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from pydicom.pixels.processing import convert_color_space
 from pydicom.sequence import Sequence
 
 from appliance.imaging.decode import decode_frame
-from appliance.imaging.picture import facts, make_packet, read_packet
+from appliance.imaging.picture import facts, make_packet, packet
 from appliance.imaging.preview import derive, make_preview, make_thumbnail
+from tests.packets import read_packet
 from tests.unit.test_imaging_files import BIG, LITTLE, compressed, header, native, phantom, rle, write
 from tests.unit.test_imaging_grayscale import table
 
@@ -151,15 +153,28 @@ def test_facts_of_tables_and_of_colour(tmp_path: Path) -> None:
 
 
 def test_a_large_picture_comes_in_strips_that_make_it_up(tmp_path: Path) -> None:
-    """Strips of an even number of rows but the last, each packed by itself; together they are the picture."""
+    """Strips of an even number of rows but the last, each for itself; together they are the picture."""
     pixels = phantom(1301, 900)
     head, parts = read_packet(make_packet(native(tmp_path / "a.dcm", pixels, 12), 1))
     rows = [part["rows"] for part in head["parts"]]
     assert len(rows) > 2
     assert sum(rows) == 1301
     assert all(count % 2 == 0 for count in rows[:-1])
-    assert {part["coding"] for part in head["parts"]} == {"htj2k"}
     assert np.array_equal(parts["pixels"], pixels)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (700, 1501)])
+def test_a_packet_loses_no_bit(tmp_path: Path, shape: tuple[int, int], dtype: str) -> None:
+    """Noise of every bit, and steps from the least value to the greatest, in strips of one row and of many."""
+    bits = 8 * np.dtype(dtype).itemsize
+    noise = np.random.default_rng(bits).integers(0, 2**bits, shape, np.uint64).astype(f"uint{bits}")
+    noise[::2] |= np.arange(shape[1], dtype=noise.dtype) % 2 * noise.dtype.type(2**bits - 1)
+    if dtype == "float32":
+        noise &= 0xBFFFFFFF  # neither too great nor no number
+    frame = decode_frame(native(tmp_path / "a.dcm", phantom(*shape), 12), 1)
+    _, parts = read_packet(packet(dataclasses.replace(frame, pixels=noise.view(dtype)), 1))
+    assert parts["pixels"].tobytes() == noise.tobytes()
 
 
 def test_preview_and_thumbnail_are_the_rendered_picture_made_small(tmp_path: Path) -> None:

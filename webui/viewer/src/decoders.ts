@@ -1,4 +1,3 @@
-import wasm from "@cornerstonejs/codec-openjph/wasm";
 import { _ } from "../../static/js/words.js";
 import type { Frame } from "./facts";
 
@@ -37,10 +36,6 @@ export class Decoders {
     this.ready = new Promise((resolve) => (this.started = resolve));
     const count = Math.max(1, Math.min(MOST_WORKERS, (navigator.hardwareConcurrency || 2) - 1));
     for (let i = 0; i < count; i++) this.start();
-    compiled(new URL(wasm, scripts)).then(
-      (module) => this.workers.forEach(({ worker }) => worker.postMessage({ module })),
-      () => this.fail(),
-    );
   }
 
   begin(): Decoding {
@@ -76,10 +71,4 @@ export class Decoders {
     for (const { reject } of this.waiting.values()) reject(new Error(_("The picture cannot be unpacked in this browser.")));
     this.waiting.clear();
   }
-}
-
-/** The codec, compiled once for all workers. */
-async function compiled(address: URL): Promise<WebAssembly.Module> {
-  const answer = await fetch(address);
-  return WebAssembly.compile(await answer.arrayBuffer());
 }

@@ -30,7 +30,7 @@ export class PictureSource {
   private readonly running = new Map<string, Running>();
   private ahead: Slice[] = [];
 
-  /** `scripts` is the folder that the worker and its codec come from. */
+  /** `scripts` is the folder that the worker comes from. */
   constructor(scripts: URL) {
     this.decoders = new Decoders(scripts);
   }
