@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, StoragePresentationContexts, evt
 from pynetdicom.events import Event
 
-from appliance.dimse.scu import STORAGE_COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET, VERIFICATION
+from appliance.dimse.calling import STORAGE_COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET, VERIFICATION
 
 AE_TITLE = "LIAR"
 QueryLie = Literal[

@@ -5,8 +5,7 @@ One attempt a call, each failure a typed error; associations are opened when the
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -17,11 +16,10 @@ from pynetdicom import _config, build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
-from pynetdicom.presentation import PresentationContext
 
 from appliance.archive.part10 import HEAD_BYTES, split_head
-from appliance.association import RequestorAE
 from appliance.dicom.transfer_syntaxes import SENDABLE
+from appliance.dimse.calling import STORAGE_COMMITMENT, STUDY_ROOT_FIND, STUDY_ROOT_GET, VERIFICATION, Caller, checked
 from appliance.dimse.commitment import WELL_KNOWN_INSTANCE
 from appliance.dimse.status import NOT_AUTHORIZED, OUT_OF_RESOURCES, PENDING, PROCESSING_FAILURE, SUCCESS
 from appliance.errors import NotDicom
@@ -33,32 +31,17 @@ from appliance.peer_errors import (
     ContentNotGiven,
     FileUnreadable,
     InstanceRefused,
-    NoDialogue,
     NotGiven,
     ServiceFull,
     ServiceTrouble,
     Stalled,
     SyntaxRefused,
-    TokenRefused,
-    Unreachable,
 )
 from appliance.reading.arrival import Confirmation, Passage, Scratch, Sent, same_content
 
-VERIFICATION = "1.2.840.10008.1.1"
-STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
-STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
-STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 ANSWER_TIMEOUT_S = 600.0  # a slow archive has stored when an early timeout reports failure
 _KEPT_S = 2.0  # an association without use ends: some application entities serve one at a time
 _COMMITMENT_S = 15.0  # for a report on the same association
-_MAX_PDU = 128 * 1024
-# PS3.8 9.3.4: (source, reason) of an A-ASSOCIATE-RJ
-_REASONS = {
-    (1, 3): "it does not know the AE title of this box",
-    (1, 7): "it has another AE title",
-    (3, 1): "it is busy at the moment",
-    (3, 2): "it has too many connections already",
-}
 
 
 class Sink(Protocol):
@@ -93,14 +76,15 @@ class DimseClient:
         stall_timeout_s: float = 15.0,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
-        self._called_ae, _, rest = address.rpartition("@")
-        host, _, port = rest.rpartition(":")
-        self._host, self._port = host.strip("[]"), int(port)
-        self._calling_ae = calling_ae
-        self._tls = tls
+        self._caller = Caller(
+            address,
+            calling_ae=calling_ae,
+            tls=tls,
+            options=socket_options(stall_timeout_s=stall_timeout_s, limit_bytes_s=limit_bytes_s),
+            stall_timeout_s=stall_timeout_s,
+            answer_timeout_s=answer_timeout_s,
+        )
         self._scratch = scratch
-        self._options = socket_options(stall_timeout_s=stall_timeout_s, limit_bytes_s=limit_bytes_s)
-        self._stall_timeout_s = stall_timeout_s
         self._answer_timeout_s = answer_timeout_s
         self._kept: _Kept | None = None
         self._lock = threading.RLock()
@@ -108,8 +92,8 @@ class DimseClient:
 
     def probe(self) -> None:
         """C-ECHO; raises what is wrong with the address, if anything is."""
-        with self._associated([build_context(VERIFICATION)]) as association:
-            _status(association.send_c_echo())
+        with self._caller.associated([build_context(VERIFICATION)]) as association:
+            checked(association.send_c_echo())
 
     def store(self, path: Path, sop_instance_uid: str, passage: Passage | None = None) -> None:
         """C-STORE of one file as it is; raises SyntaxRefused if its transfer syntax is not taken."""
@@ -230,7 +214,7 @@ class DimseClient:
             self.close()
             contexts = [build_context(sop_class, syntax)]
             contexts += [build_context(sop_class, other) for other in SENDABLE if other != syntax]
-            self._kept = kept = _Kept(self._associate(contexts), (sop_class, syntax))
+            self._kept = kept = _Kept(self._caller.associate(contexts), (sop_class, syntax))
         return kept.association
 
     def _find(self, level: str, keys: Mapping[str, str]) -> list[Dataset]:
@@ -240,9 +224,9 @@ class DimseClient:
         for keyword, value in keys.items():
             setattr(query, keyword, value)
         found: list[Dataset] = []
-        with self._associated([build_context(STUDY_ROOT_FIND, list(SENDABLE))]) as association:
+        with self._caller.associated([build_context(STUDY_ROOT_FIND, list(SENDABLE))]) as association:
             for status, identifier in association.send_c_find(query, STUDY_ROOT_FIND):
-                code = _status(status, also=(PENDING, PENDING | 1))
+                code = checked(status, also=(PENDING, PENDING | 1))
                 if code != SUCCESS and identifier is not None:
                     found.append(identifier)
         return found
@@ -263,11 +247,11 @@ class DimseClient:
         contexts = [build_context(STUDY_ROOT_GET, list(SENDABLE))]
         contexts += [build_context(sent.sop_class_uid, syntax) for syntax in dict.fromkeys(syntaxes or SENDABLE)]
         roles = [build_role(UID(sent.sop_class_uid), scp_role=True)]
-        with self._associated(contexts, roles=roles, handlers=[(evt.EVT_C_STORE, keep)]) as association:
+        with self._caller.associated(contexts, roles=roles, handlers=[(evt.EVT_C_STORE, keep)]) as association:
             for status, _ in association.send_c_get(query, STUDY_ROOT_GET):
                 if int(status.get("Status", SUCCESS)) >> 12 in (0xA, 0xC):
                     raise ContentNotGiven
-                _status(status, also=(PENDING,))
+                checked(status, also=(PENDING,))
         if received != [sent.sop_instance_uid]:
             raise NotGiven(status="C-GET")
 
@@ -286,76 +270,18 @@ class DimseClient:
             return SUCCESS, None
 
         contexts = [build_context(STORAGE_COMMITMENT, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])]
-        with self._associated(contexts, handlers=[(evt.EVT_N_EVENT_REPORT, report)]) as association:
+        with self._caller.associated(contexts, handlers=[(evt.EVT_N_EVENT_REPORT, report)]) as association:
             status, _ = association.send_n_action(request, 1, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE)
-            _status(status)
+            checked(status)
             if not reported.wait(min(_COMMITMENT_S, self._answer_timeout_s)):
                 raise CannotConfirm
         return Confirmation("commitment") if sent.sop_instance_uid in safe else None
-
-    @contextmanager
-    def _associated(
-        self,
-        contexts: list[PresentationContext],
-        *,
-        roles: Sequence[Any] = (),
-        handlers: Sequence[tuple[Any, Callable[..., Any]]] = (),
-    ) -> Iterator[Association]:
-        """An association for one purpose; raises CannotConfirm if its first context is not accepted."""
-        association = self._associate(contexts, roles, handlers)
-        try:
-            if contexts[0].abstract_syntax not in {cx.abstract_syntax for cx in association.accepted_contexts}:
-                raise CannotConfirm
-            yield association
-        except (RuntimeError, ValueError, OSError) as error:
-            raise BrokenOff from error
-        finally:
-            if association.is_established:
-                association.release()
-
-    def _associate(
-        self,
-        contexts: list[PresentationContext],
-        roles: Sequence[Any] = (),
-        handlers: Sequence[tuple[Any, Callable[..., Any]]] = (),
-    ) -> Association:
-        ae = RequestorAE(ae_title=self._calling_ae)
-        ae.connection_timeout = ae.acse_timeout = self._stall_timeout_s
-        ae.dimse_timeout = ae.network_timeout = self._answer_timeout_s
-        association = ae.associate(
-            self._host,
-            self._port,
-            contexts=contexts,
-            ae_title=self._called_ae,
-            max_pdu=_MAX_PDU,
-            ext_neg=list(roles),
-            tls_args=(self._tls, self._host) if self._tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, self._prepare), *handlers],
-        )
-        if association.is_established:
-            return association
-        answer = association.acceptor.primitive
-        if association.is_rejected and answer is not None:
-            key = (answer.result_source or 0, answer.diagnostic or 0)
-            raise NoDialogue(reason=_REASONS.get(key, "it turns this box down"))
-        if answer is not None and not association.accepted_contexts:
-            raise CannotConfirm if contexts[0].abstract_syntax in _QUERIES else SyntaxRefused
-        raise Unreachable
-
-    def _prepare(self, event: Event) -> None:
-        wrapped = event.assoc.dul.socket
-        if wrapped is not None and wrapped.socket is not None:
-            for level, name, value in self._options:
-                wrapped.socket.setsockopt(level, name, value)
 
 
 @dataclass(frozen=True)
 class _Kept:
     association: Association
     kind: tuple[str, str]
-
-
-_QUERIES = (STUDY_ROOT_FIND, STUDY_ROOT_GET, STORAGE_COMMITMENT)
 
 
 def _kind_of(path: Path) -> tuple[str, str]:
@@ -370,18 +296,6 @@ def _kind_of(path: Path) -> tuple[str, str]:
 
 def _syntaxes_of(files: Sequence[Path]) -> list[str]:
     return [_kind_of(path)[1] for path in files if path.exists()]
-
-
-def _status(answer: Dataset, *, also: Sequence[int] = ()) -> int:
-    """The status of an answer that must be success; raises BrokenOff, TokenRefused, ServiceTrouble."""
-    if "Status" not in answer:
-        raise BrokenOff
-    status = int(answer.Status)
-    if status == SUCCESS or status in also:
-        return status
-    if status == NOT_AUTHORIZED:
-        raise TokenRefused
-    raise ServiceTrouble(status=f"0x{status:04X}")
 
 
 def _check_store(status: int) -> None:
