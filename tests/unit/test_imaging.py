@@ -10,9 +10,10 @@ from pydicom.dataset import Dataset
 from appliance.errors import CannotDisplay
 from appliance.imaging.decode import decode_frame, mask_high_bits
 from appliance.imaging.grayscale import Grayscale, Window
-from appliance.imaging.picture import make_packet, read_packet
+from appliance.imaging.picture import make_packet
 from appliance.imaging.preview import derive
 from appliance.phantom.unit import write
+from tests.packets import read_packet
 from tests.pictures import SHARED_DATA, shared_files, small_study
 
 BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from appliance.imaging.decode import decode_frame
 from appliance.imaging.marks import OVERLAY, PADDING, SHUTTER, marks, shutter_grey
-from appliance.imaging.picture import make_packet, read_packet
+from appliance.imaging.picture import make_packet
 from appliance.imaging.preview import render
+from tests.packets import read_packet
 from tests.unit.test_imaging_files import BIG, LITTLE, header, native, write
 
 ROWS, COLUMNS = 6, 8

@@ -14,9 +14,10 @@ from pydicom.data import get_testdata_file
 from appliance.errors import CannotDisplay
 from appliance.imaging.decode import Frame, decode_frame
 from appliance.imaging.grayscale import Grayscale
-from appliance.imaging.picture import make_packet, read_packet
+from appliance.imaging.picture import make_packet
 from appliance.imaging.preview import derive
 from appliance.imaging.voi import LookupTable
+from tests.packets import read_packet
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 BUNDLED = [
