@@ -44,7 +44,10 @@ class _Reading:
         """Nothing to write."""
 
     def readline(self, limit: int = -1) -> bytes:
-        return self._file.readline(limit)
+        line = self._file.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit:
+            raise ConnectionResetError  # http.client takes a head that broke off for a whole one
+        return line
 
     def read(self, size: int | None = -1) -> bytes:
         return self._file.read(size)
@@ -127,6 +130,8 @@ class Pipeline:
             raise BrokenOff from error
         if len(content) > _MAX_ANSWER_BYTES:
             raise BadAnswer
+        if response.length:  # so many bytes are missing
+            raise BrokenOff
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, headers, content)
 

@@ -17,7 +17,7 @@ from appliance.dicomweb.multipart import FileBody
 from appliance.dicomweb.pipeline import Answer, Pipeline
 from appliance.errors import PeerError
 from appliance.line import SocketOption
-from appliance.peer_errors import BadAnswer, BrokenOff, ServiceFull, ServiceTrouble, Stalled, TokenRefused, Unreachable
+from appliance.peer_errors import BrokenOff, ServiceFull, ServiceTrouble, Stalled, TokenRefused, Unreachable
 from appliance.reading.arrival import Overtaken, Passage
 
 INTEROP_VERSION = "8"
@@ -113,17 +113,17 @@ class ResumableUploads:
         return f"{base.scheme}://{base.netloc}{given.path}"
 
     def _offset(self, url: str, length: int) -> int | None:
-        """How far the upload is; None if it is gone. An upload that is complete already begins anew: STOW-RS is
-        idempotent, and whether it arrived was asked before."""
+        """How far the upload is; None if none is there (any more). An upload that is complete already begins anew:
+        STOW-RS is idempotent, and whether it arrived was asked before."""
         answer = self._ask("HEAD", url, {})
-        if answer.status in _GONE:
+        if answer.status in _NO_SUCH_SERVICE or answer.status in _GONE:
             return None
         if answer.status >= 300:
             raise self._fault(answer)
         try:
             offset = int(answer.headers["upload-offset"])
-        except (KeyError, ValueError) as error:
-            raise BadAnswer from error
+        except (KeyError, ValueError):
+            return None
         complete = answer.headers.get("upload-complete") == "?1"
         return offset if 0 <= offset <= length and not complete else None
 

@@ -151,11 +151,12 @@ def test_an_overtaken_upload_goes_on_where_it_was(reader: tuple[Box, str, str], 
     assert dcmread(box.catalogue.instance_by_uid(str(ds.SOPInstanceUID)).path).PixelData == ds.PixelData
 
 
-def test_a_lost_upload_begins_anew(reader: tuple[Box, str, str], tmp_path: Path) -> None:
-    """The far side has forgotten it."""
+@pytest.mark.parametrize("path", [f"/uploads/{'0' * 32}", "/uploads", "/studies", ""])
+def test_a_lost_upload_begins_anew(path: str, reader: tuple[Box, str, str]) -> None:
+    """The far side has forgotten it, or never had one at this address."""
     box, url, token = reader
     passage = _Passage(-1)
-    passage.upload_url = f"{url}/uploads/{'0' * 32}"
+    passage.upload_url = url + path
     DicomWebClient(url, token=token).store(FILE, UID, passage)
     assert box.catalogue.instance_by_uid(UID)
 
