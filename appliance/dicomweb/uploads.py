@@ -116,7 +116,7 @@ class ResumableUploads:
         """How far the upload is; None if none is there (any more). An upload that is complete already begins anew:
         STOW-RS is idempotent, and whether it arrived was asked before."""
         answer = self._ask("HEAD", url, {})
-        if answer.status in _NO_SUCH_SERVICE or answer.status in _GONE:
+        if answer.status in (*_GONE, *_NO_SUCH_SERVICE):
             return None
         if answer.status >= 300:
             raise self._fault(answer)

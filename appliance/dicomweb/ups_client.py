@@ -61,9 +61,11 @@ class UpsClient:
         status, headers, document = self._client.ask(
             "GET", f"/subscribers/{ae_title}", parameters={"after": str(after)}
         )
+        if status == 200 and not isinstance(document, list):  # the answer broke off: these events come again
+            return after, []
         last = headers.get(_HEADER, "")
         number = int(last) if status in (200, 204) and last.isdecimal() else after
-        return number, [uid for item in document or [] if (uid := _affected(item))] if status == 200 else []
+        return number, [uid for item in document if (uid := _affected(item))] if status == 200 else []
 
 
 def _affected(item: Any) -> str | None:

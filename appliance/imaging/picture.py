@@ -43,7 +43,7 @@ def packet(frame: Frame, number: int) -> bytes:
     parts = [(name, strip) for name, samples in layers.items() for strip in _strips(samples)]
     said = [{"name": name, "rows": strip.stop - strip.start} for name, strip in parts]
     head = json.dumps({**facts(frame), **scale(frame.header, number), "frame": number, "parts": said}, allow_nan=False)
-    squeeze = zlib.compressobj(1, strategy=zlib.Z_RLE)  # to look for more than runs takes longer and gains nothing
+    squeeze = zlib.compressobj(1, strategy=zlib.Z_RLE)  # of a radiograph more is not found, and looked for long
     packed = [squeeze.compress(len(head).to_bytes(_HEAD_BYTES, "little") + head.encode())]
     packed += [squeeze.compress(_steps(layers[name][strip])) for name, strip in parts]
     return b"".join([*packed, squeeze.flush()])

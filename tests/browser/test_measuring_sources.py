@@ -79,7 +79,7 @@ def test_each_docstring_cites_what_the_tool_names(tool: str) -> None:
         if one.startswith("DICOM "):
             assert one.removeprefix("DICOM ") in docstring
             continue
-        authors, journal, year = re.fullmatch(r"([^,]+), (.+) (\d{4})", one).groups()  # type: ignore[union-attr]
+        authors, journal, year = re.fullmatch(r"([^,]+), (.+) (\d{4})", one).groups()  # type: ignore[union-attr]  # each source has this form, or the test fails
         assert all(re.search(rf"\b{author} [A-Z]{{1,3}}\b", docstring) for author in authors.split(" and ")), one
         assert f"{journal} {year}" in docstring, one
 

@@ -125,7 +125,7 @@ def test_instance_film_and_thumbnail_have_them_too(client: DICOMwebClient, sessi
     still = client.retrieve_instance_rendered(*_uids(CINE), media_types=("image/png",))
     assert np.abs(_rgb(still) - _expected(1)).max() <= 1
     film = Image.open(io.BytesIO(client.retrieve_instance_rendered(*_uids(CINE), media_types=("image/gif",))))
-    assert film.n_frames == 2  # type: ignore[attr-defined]
+    assert film.n_frames == 2  # type: ignore[attr-defined]  # of Pillow's GIF
     for number in (1, 2):
         film.seek(number - 1)
         assert np.abs(np.asarray(film.convert("RGB")) - _expected(number)).max() <= 8  # a palette of 256

@@ -1,12 +1,10 @@
 """Requests one behind the other: an answer that broke off is none, wherever the line was cut."""
 
-import socket
-import threading
-
 import pytest
 
 from appliance.dicomweb.pipeline import Answer, Pipeline
 from appliance.peer_errors import BrokenOff
+from tests.once import answering
 
 HEAD = b"HTTP/1.1 201 Created\r\nLocation: /dicom-web/uploads/17\r\nUpload-Offset: 12345\r\n"
 ANSWERS = [
@@ -18,23 +16,13 @@ ANSWERS = [
 
 def _ask(answer: bytes) -> Answer:
     """What is made of a service that answers so and hangs up."""
-
-    def serve() -> None:
-        with listener.accept()[0] as line:
-            line.recv(1 << 16)
-            line.sendall(answer)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        service = threading.Thread(target=serve)
-        service.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with answering(answer) as url:
         pipeline = Pipeline(url, context=None, options=[], stall_timeout_s=5, answer_timeout_s=5)
         try:
             pipeline.send("POST", "/studies", {})
             return pipeline.answer()
         finally:
             pipeline.close()
-            service.join()
 
 
 @pytest.mark.parametrize(("answer", "content"), ANSWERS)
